@@ -1,0 +1,55 @@
+# Everything that one does with a clone of luigiviz. `make` alone lists it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+# Extra arguments: make run ARGS="--port 9000", make test ARGS="-k retry".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint format bench e2e lock clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMPS)/dev ## install all that running, developing and testing need
+
+run: $(STAMPS)/run ## start the scheduler and its pages on port 8082, with history on
+	@$(BIN)/luigiviz serve --history $(ARGS)
+
+demo: $(STAMPS)/run ## start the scheduler together with real workers that run a demo pipeline
+	@$(BIN)/luigiviz demo $(ARGS)
+
+test: $(STAMPS)/dev lint ## lint, then all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+e2e: $(STAMPS)/dev ## only the tests with real luigi processes
+	$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+lint: $(STAMPS)/dev ## style, formatting, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMPS)/dev ## format the code and fix what can be fixed by machine
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMPS)/dev ## side-by-side benchmarks against luigid
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## remake constraints.txt from the newest releases that pyproject.toml allows
+	@PYTHON="$(PYTHON)" scripts/lock
+
+clean: ## remove the virtual environment, caches and builds
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/run: pyproject.toml constraints.txt scripts/setup scripts/system-packages
+	@PYTHON="$(PYTHON)" scripts/setup run
+	@touch $@
+
+$(STAMPS)/dev: pyproject.toml constraints.txt scripts/setup scripts/system-packages
+	@PYTHON="$(PYTHON)" scripts/setup dev
+	@touch $@
