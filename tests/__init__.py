@@ -1,0 +1,1 @@
+"""Tests of luigiviz; the folders mirror the package."""

@@ -1,0 +1,1 @@
+"""The machinery behind the shared fixtures: real servers, databases and browsers."""

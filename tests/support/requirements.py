@@ -1,0 +1,45 @@
+"""Programs from outside that tests need: a test without its program is skipped, and fails where CI=true."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find_dot() -> Path | None:
+    """Where Graphviz's ``dot`` is, or None."""
+    return _which("dot")
+
+
+def find_chromium() -> Path | None:
+    """Where a Chromium is, or None."""
+    return next((path for path in map(_which, BROWSERS) if path), None)
+
+
+def find_postgres() -> Path | None:
+    """The folder of PostgreSQL's server programs (``initdb``, ``postgres``), newest version first, or None."""
+    initdb = _which("initdb")
+    if initdb and (initdb.parent / "postgres").exists():
+        return initdb.parent
+    versions = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return max(versions, key=lambda folder: float(folder.parent.name), default=None)
+
+
+def require(found: Path | None, what: str, package: str) -> Path:
+    """Give back ``found``; if it is None, skip the test, or fail it where CI=true."""
+    if found is not None:
+        return found
+    message = f"{what} is not installed (Debian package: {package}); `make setup` installs it where it may"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def _which(name: str) -> Path | None:
+    path = shutil.which(name)
+    return Path(path) if path else None
