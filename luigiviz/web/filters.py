@@ -1,0 +1,97 @@
+"""How times, durations and numbers are written on pages."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from math import isfinite
+
+from flask import Flask, g, has_request_context
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def init_app(app: Flask) -> None:
+    """Register the filters with the app's templates."""
+    for writer in (timestamp, utc, iso, ago, duration, number):
+        app.add_template_filter(writer)
+    app.add_template_global(zone_name)
+
+
+def _local(seconds: float) -> datetime:
+    """A moment in the server's zone, which the environment variable TZ sets."""
+    return datetime.fromtimestamp(seconds).astimezone()
+
+
+def zone_name(seconds: float | None = None) -> str:
+    """The server's zone, as in ``CET (UTC+01:00)``."""
+    moment = _local(time.time() if seconds is None else seconds)
+    offset = moment.strftime("%z")
+    name = moment.tzname() or ""
+    return name if name == "UTC" else f"{name} (UTC{offset[:3]}:{offset[3:]})"
+
+
+def timestamp(seconds: float | None) -> str:
+    """``2026-11-24 03:15:02 CET``: a moment (seconds since the epoch) in the server's zone."""
+    return "" if seconds is None else _local(seconds).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def utc(seconds: float | None) -> str:
+    """``2026-11-24 02:15:02 UTC``."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def iso(seconds: float | None) -> str:
+    """``2026-11-24T02:15:02Z``, for machines."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def ago(seconds: float | None, now: float | None = None) -> str:
+    """``3 min ago`` or ``in 3 min``, counted from the scheduler's clock."""
+    if seconds is None:
+        return ""
+    if now is None:
+        now = g.get("luigiviz_now") if has_request_context() else None
+    distance = (time.time() if now is None else now) - seconds
+    if abs(distance) < 1:
+        return "just now"
+    words = _rough(abs(distance))
+    return f"{words} ago" if distance > 0 else f"in {words}"
+
+
+def _rough(seconds: float) -> str:
+    """One unit is enough to know whether it is long ago."""
+    if seconds < _MINUTE:
+        return f"{int(seconds)} s"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min"
+    if seconds < 2 * _DAY:
+        return f"{int(seconds // _HOUR)} h"
+    return f"{int(seconds // _DAY)} days"
+
+
+def duration(seconds: float | None) -> str:
+    """``1 h 02 min``: two units, the second one with two digits; empty for None."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return "< 1 s"
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR:02d} h"
+
+
+def number(value: float | None) -> str:
+    """``1,234,567`` for whole numbers, up to four digits behind the point for others, ``∞`` for what has no end."""
+    if value is None:
+        return ""
+    if not isfinite(value):
+        return "∞" if value > 0 else "-∞" if value < 0 else "?"
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.4f}".rstrip("0").rstrip(".")

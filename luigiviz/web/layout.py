@@ -1,0 +1,144 @@
+"""What every page shares: the scheduler's state in the header, notices, links and error pages."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, g, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from luigiviz.engine.statuses import (
+    BATCH_RUNNING,
+    DISABLED,
+    DISPLAY_STATUSES,
+    DONE,
+    FAILED,
+    PENDING,
+    RUNNING,
+    TRUNCATED,
+    UNKNOWN,
+    UPSTREAM_DISABLED,
+    UPSTREAM_FAILED,
+    UPSTREAM_MISSING_INPUT,
+    UPSTREAM_RUNNING,
+)
+from luigiviz.engine.views import Overview
+from luigiviz.web import filters, urls
+from luigiviz.web.current import get_service, get_settings
+from luigiviz.web.live import fragment, is_unchanged
+
+bp = Blueprint("layout", __name__)
+
+#: Seconds after which the header is drawn anew although nothing changed, to show that the page is alive.
+HEARTBEAT = 15.0
+
+#: What people read for each status.
+STATUS_WORDS = {
+    PENDING: "Pending",
+    RUNNING: "Running",
+    BATCH_RUNNING: "Batch running",
+    DONE: "Done",
+    FAILED: "Failed",
+    UPSTREAM_FAILED: "Upstream failed",
+    DISABLED: "Disabled",
+    UPSTREAM_DISABLED: "Upstream disabled",
+    UPSTREAM_RUNNING: "Upstream running",
+    UPSTREAM_MISSING_INPUT: "Upstream missing input",
+    UNKNOWN: "Unknown",
+    TRUNCATED: "Truncated",
+}
+
+#: What an action did, by the code that its redirect carries: (tone, text). Only these can be shown.
+NOTICES = {
+    "forgiven": ("good", "Failures forgiven. The task is pending again."),
+    "not-forgiven": ("warn", "Nothing changed: only a failed task can be forgiven."),
+    "re-enabled": ("good", "The task was enabled again."),
+    "not-re-enabled": ("warn", "Nothing changed: only a task that the scheduler disabled can be enabled again."),
+    "marked-done": ("good", "The task was marked as done."),
+    "not-marked-done": ("warn", "Nothing changed: only a running, failed or disabled task can be marked as done."),
+    "task-gone": ("warn", "Nothing changed: the scheduler does not hold this task any more."),
+    "paused": ("good", "The scheduler is paused. Workers finish what they run and get nothing new."),
+    "resumed": ("good", "The scheduler hands out work again."),
+    "worker-disabled": ("good", "The worker was disabled. It finishes what it runs and gets nothing new."),
+    "worker-gone": ("warn", "Nothing changed: this worker is not connected any more."),
+    "processes-set": ("good", "The worker was asked to change its number of processes. It obeys at its next check-in."),
+    "resource-set": ("good", "The resource has a new total."),
+    "resource-not-set": ("warn", "Nothing changed: the total must be a whole number, zero or more."),
+    "message-sent": ("good", "The message is on its way to the task."),
+    "message-not-sent": ("warn", "The message was not sent: sending messages is switched off."),
+    "message-no-task": ("warn", "The message was not sent: the task does not run, or does not accept messages."),
+}
+
+#: What went wrong, in words for people, by HTTP status.
+_ERROR_WORDS = {
+    400: ("That request makes no sense here", "The address or the form holds something that this page does not know."),
+    403: ("Refused", "The request came from another site, so nothing was changed."),
+    404: ("Nothing here", "There is no such page, or what it showed is gone."),
+    405: ("Not like that", "This address does not take that kind of request."),
+    413: ("Too large", "The request is larger than this server accepts."),
+    500: ("That went wrong", "An error occurred on the server. Its log has the details."),
+    503: ("Not ready", "The server cannot answer right now. Workers keep trying by themselves; try again in a moment."),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register filters, template globals and links. Call it before blueprints are registered."""
+    urls.init_app(app)
+    filters.init_app(app)
+    for helper in (current_overview, notice, poll_every, status_word, status_icon):
+        app.add_template_global(helper)
+    app.add_template_global(DISPLAY_STATUSES, "DISPLAY_STATUSES")
+
+
+def current_overview() -> Overview | None:
+    """Counts and state for the header, read once per request. None on error pages, which must not depend on it."""
+    if "luigiviz_overview" not in g:
+        g.luigiviz_overview = get_service().overview()
+        g.luigiviz_now = g.luigiviz_overview.now
+    overview: Overview | None = g.luigiviz_overview
+    return overview
+
+
+def notice() -> tuple[str, str] | None:
+    """Tone and text of what the last action did, if the URL says so."""
+    return NOTICES.get(request.args.get("notice", ""))
+
+
+def poll_every(factor: float = 1.0) -> str:
+    """The htmx trigger for live fragments. Milliseconds, because htmx reads a point in ``2.0s`` as a path."""
+    return f"every {max(250, int(get_settings().poll_seconds * factor * 1000))}ms"
+
+
+def status_word(status: str) -> str:
+    """A status as people read it."""
+    return STATUS_WORDS.get(status, status)
+
+
+def status_icon(status: str) -> str:
+    """The sprite's id for a status."""
+    if status in (UPSTREAM_RUNNING, UPSTREAM_MISSING_INPUT):
+        return "waiting"
+    return status.lower() if status in STATUS_WORDS else "unknown"
+
+
+@bp.get("/fragments/state")
+def state() -> Response:
+    """The live part of the header: paused or not, alive or not, and the title with its counts."""
+    if is_unchanged():
+        return Response(status=204)
+    page_title, back = request.args.get("page", ""), request.args.get("back")
+    return fragment("layout/_state.html", page_title=page_title, back=back, partial=True)
+
+
+def error_page(error: HTTPException) -> tuple[str, int, dict[str, str]]:
+    """An HTTP error as a page with the way back. For the app's error handler; the API answers in JSON instead."""
+    g.luigiviz_overview = None
+    status = error.code or 500
+    title, text = _ERROR_WORDS.get(status, (error.name, ""))
+    # Flask's own descriptions explain HTTP; ours (given to abort) explain what happened.
+    is_ours = error.description and error.description != type(error).description
+    headers = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() in {"retry-after", "allow", "www-authenticate"}
+    }
+    body = render_template("errors/error.html", status=status, title=title, text=error.description if is_ours else text)
+    return body, status, headers
