@@ -1,0 +1,145 @@
+"""How the text of a setting becomes a value.
+
+Each parser takes what a file has (text from luigi.cfg and the environment; text, numbers, booleans and lists from
+luigi.toml), gives the typed value, and raises ValueError that says what would be right.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+Parser = Callable[[object], object]
+
+
+def boolean(raw: object) -> bool:
+    """``true`` or ``false`` in any case, which are Luigi's spellings."""
+    spelled = str(raw).strip().lower()
+    if spelled not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return spelled == "true"
+
+
+def integer(raw: object) -> int:
+    """A whole number."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise ValueError("expected a whole number")
+    try:
+        value = int(raw)
+    except (ValueError, OverflowError):
+        raise ValueError("expected a whole number") from None
+    if isinstance(raw, float) and value != raw:
+        raise ValueError("expected a whole number")
+    return value
+
+
+def number(raw: object) -> float:
+    """A number; seconds may have a fraction."""
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        raise ValueError("expected a number")
+    try:
+        value = float(raw)
+    except ValueError:
+        raise ValueError("expected a number") from None
+    if math.isnan(value):
+        raise ValueError("expected a number")
+    return value
+
+
+def amount(raw: object) -> float:
+    """How much there is of a resource: zero or more, an int where it is whole."""
+    value = number(raw)
+    if value < 0 or math.isinf(value):
+        raise ValueError("expected a number that is zero or more")
+    return int(value) if value.is_integer() else value
+
+
+def text(raw: object) -> str:
+    """Any text."""
+    if not isinstance(raw, (str, int, float)):
+        raise ValueError("expected text")
+    return str(raw)
+
+
+def optional_text(raw: object) -> str | None:
+    """Text; empty stands for nothing, as in Luigi."""
+    return text(raw) or None
+
+
+def optional_path(raw: object) -> Path | None:
+    """A path, ``~`` being the home directory; empty stands for nothing."""
+    return path(raw) if text(raw) else None
+
+
+def path(raw: object) -> Path:
+    """A path that is not empty, ``~`` being the home directory."""
+    written = text(raw)
+    if not written.strip():
+        raise ValueError("expected a path")
+    return Path(written).expanduser().absolute()
+
+
+def database_url(raw: object) -> str | None:
+    """The SQLAlchemy URL of a database; empty stands for nothing."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    url = optional_text(raw)
+    if url is None:
+        return None
+    try:
+        make_url(url)
+    except ArgumentError:
+        raise ValueError("expected the URL of a database, such as sqlite:////srv/luigi/history.db") from None
+    return url
+
+
+def strings(raw: object) -> tuple[str, ...]:
+    """A list of texts: written as JSON in luigi.cfg, as a list in luigi.toml."""
+    value = raw
+    if isinstance(raw, str):
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            value = None
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise ValueError('expected a JSON list of strings, such as ["a", "b"]')
+    return tuple(value)
+
+
+def origins(raw: object) -> tuple[str, ...]:
+    """A list of origins without ``*`` and ``null``, which Luigi ignores here."""
+    return tuple(origin for origin in strings(raw) if origin not in ("*", "null"))
+
+
+def between(parser: Callable[[object], float], least: float, most: float = math.inf) -> Parser:
+    """Make a parser of numbers from ``least`` to ``most``."""
+    wanted = f"a number from {least:g} to {most:g}" if most < math.inf else f"a number of at least {least:g}"
+
+    def parse(raw: object) -> object:
+        value = parser(raw)
+        if not least <= value <= most or math.isinf(value):
+            raise ValueError(f"expected {wanted}")
+        return value
+
+    return parse
+
+
+def choice(names: Sequence[str], *, upper: bool = False) -> Parser:
+    """Make a parser of one of ``names``; with ``upper``, spelled in any case."""
+
+    def parse(raw: object) -> object:
+        name = str(raw).upper() if upper else str(raw)
+        if name not in names:
+            raise ValueError(f"expected one of {', '.join(names)}")
+        return name
+
+    return parse
+
+
+def metrics_collector(raw: object) -> str:
+    """A name of Luigi's metrics collectors; ``default`` is Luigi's other name of ``none``."""
+    name = str(choice(("none", "default", "prometheus", "datadog", "custom"))(raw))
+    return "none" if name == "default" else name
