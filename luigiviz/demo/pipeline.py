@@ -35,7 +35,7 @@ class Orders(ShopTask):
 
     def run(self) -> None:
         """Make up a day's orders, the same for the same day and region."""
-        self.spend(5, f"Fetching orders of {self.region}")
+        self.spend(6, f"Fetching orders of {self.region}")
         chance = random.Random(f"{self.date} {self.region}")
         self.save(
             [
@@ -200,17 +200,19 @@ class TrainRecommender(ShopTask):
     priority = 10
     accepts_messages = True
 
-    days = luigi.IntParameter(default=3, description="how many days to learn from")
+    days = luigi.IntParameter(default=5, description="how many days to learn from")
 
     def requires(self) -> list[luigi.Task]:
         """Return the orders of all days."""
         return [LoadTable(date=day, table="orders") for day in last_days(self.date, self.days)]
 
     def run(self) -> None:
-        """Train, epoch by epoch, until done or told to stop."""
-        self.show_earlier_runs()
+        """Train, epoch by epoch, until done or told to stop.
+
+        No tracking URL here: telling it makes the scheduler forget that the task accepts messages (Luigi 3.8).
+        """
         loss = 1.0
-        for epoch in self.steps(45, 30, "Training: send me 'status' or 'stop'"):
+        for epoch in self.steps(60, 30, "Training: send me 'status' or 'stop'"):
             loss *= 0.93
             if self.answer_messages(epoch, loss):
                 break
@@ -237,7 +239,7 @@ class WeeklyReport(ShopTask):
 
     task_namespace = "reports"
 
-    days = luigi.IntParameter(default=3, description="how many days are reported")
+    days = luigi.IntParameter(default=5, description="how many days are reported")
 
     def requires(self) -> dict[str, Any]:
         """Return one report per day, and the recommender."""
@@ -261,7 +263,7 @@ class Nightly(luigi.WrapperTask):
     task_namespace = "shop"
 
     date = luigi.DateParameter()
-    days = luigi.IntParameter(default=3)
+    days = luigi.IntParameter(default=5)
 
     def requires(self) -> Iterator[luigi.Task]:
         """Yield the weekly report and the sessions of each day."""

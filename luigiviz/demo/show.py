@@ -47,7 +47,7 @@ def run(
     speed: float = 1.0,
     workers: int = 2,
     *,
-    days: int = 3,
+    days: int = 5,
     exit_when_done: bool = False,
 ) -> int:
     """Run the demo in the foreground until Ctrl-C or SIGTERM; return the exit status, 0 when all went well.

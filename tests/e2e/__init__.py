@@ -1,0 +1,1 @@
+"""Real ``luigi`` processes against a real server, over HTTP."""
