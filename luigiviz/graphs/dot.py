@@ -7,7 +7,7 @@ from graphviz import quoting
 from luigiviz.engine.statuses import TRUNCATED
 from luigiviz.graphs.drawing import Drawing
 from luigiviz.graphs.labels import status_line
-from luigiviz.graphs.layout import graph_attributes
+from luigiviz.graphs.layout import EDGE_ATTRIBUTES, graph_attributes
 from luigiviz.graphs.palette import look
 
 _POINTS_PER_INCH = 72.0
@@ -21,7 +21,7 @@ def dot_source(drawing: Drawing, *, dpi: float | None = None) -> str:
     resolution = "" if dpi is None else f" dpi={dpi:.1f}"
     lines = ["digraph luigi {", f"graph [{graph_attributes(len(drawing.nodes))}{resolution}];"]
     lines.append('node [shape=box style="rounded,filled" fontname="Helvetica" fontsize=11 penwidth=1.5];')
-    lines.append('edge [color="#7b838c" arrowsize=0.7];')
+    lines.append(f'edge [{EDGE_ATTRIBUTES} color="#7b838c" arrowsize=0.7];')
     for number, (node, label) in enumerate(zip(drawing.nodes, drawing.labels, strict=True)):
         colours = look(node.status)
         style = ' style="rounded,filled,dashed"' if node.status == TRUNCATED else ""

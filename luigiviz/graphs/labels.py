@@ -20,9 +20,10 @@ STRIP = 28.0
 PADDING = 10.0
 TITLE_HEIGHT = 18.0
 LINE_HEIGHT = 15.0
-# Room for the longest word with a duration, so that a status never changes a node's size.
-MIN_WIDTH = 196.0
+# Room for any status with a duration, so that a status never changes a node's size.
+MIN_WIDTH = 230.0
 
+_SEPARATOR = " · "
 _MAX_TOOLTIP_PARAMS = 30
 _MAX_TOOLTIP_VALUE = 300
 
@@ -62,13 +63,28 @@ def label_of(node: GraphNode) -> Label:
 
 def status_line(node: GraphNode) -> str:
     """Say the status, how far the task is and how long it took."""
+    return _SEPARATOR.join(_status_parts(node))
+
+
+def short_status_line(node: GraphNode, label: Label) -> str:
+    """Say as much of the status line as fits on the node; progress, drawn as a bar too, goes first."""
+    word, *more = _status_parts(node)
+    room = label.width - STRIP - 2 * PADDING
+    for parts in ([word, *more], [word, *more[-1:]]):
+        line = _SEPARATOR.join(parts)
+        if text.width(line, PARAM_SIZE, bold=True) <= room:
+            return line
+    return word
+
+
+def _status_parts(node: GraphNode) -> list[str]:
     parts = [look(node.status).word]
     progress = progress_of(node)
     if progress is not None:
         parts.append(f"{progress:.0f}%")
     if node.duration is not None:
         parts.append(text.duration(node.duration))
-    return " · ".join(parts)
+    return parts
 
 
 def progress_of(node: GraphNode) -> float | None:

@@ -14,6 +14,8 @@ Point = tuple[float, float]
 # Beyond this many nodes, fewer rounds of the simplex methods and straight lines keep dot fast.
 _LARGE = 400
 _POINTS_PER_INCH = 72.0
+#: Every edge leaves at the right and arrives at the left, so that the order of work can be read off.
+EDGE_ATTRIBUTES = "tailport=e headport=w"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Shape:
     def source(self) -> str:
         """Return the graph in the DOT language; nothing in it comes from a user."""
         lines = ["digraph {", f"graph [{graph_attributes(len(self.sizes))}];"]
-        lines.append('node [shape=box fixedsize=true label=""];')
+        lines += ['node [shape=box fixedsize=true label=""];', f"edge [{EDGE_ATTRIBUTES}];"]
         lines += [
             f"n{number} [width={width / _POINTS_PER_INCH:.4f} height={height / _POINTS_PER_INCH:.4f}];"
             for number, (width, height) in enumerate(self.sizes)

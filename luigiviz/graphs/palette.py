@@ -37,14 +37,14 @@ _DOTS = "M3.5 8H3.6M8 8H8.1M12.5 8H12.6"
 LOOKS: dict[str, Look] = {
     statuses.PENDING: Look("Pending", _CLOCK, "#f2bf2e", "#332600", "#775600", "#fff9e6"),
     statuses.RUNNING: Look("Running", _PLAY, "#1566c0", "#ffffff", "#0f57a8", "#e9f2fd"),
-    statuses.BATCH_RUNNING: Look("Running in a batch", _LAYERS, "#7b2aa5", "#ffffff", "#74259c", "#f6edfb"),
+    statuses.BATCH_RUNNING: Look("Batch running", _LAYERS, "#7b2aa5", "#ffffff", "#74259c", "#f6edfb"),
     statuses.DONE: Look("Done", _CHECK, "#2a7a34", "#ffffff", "#1f6a2a", "#eef8ef"),
     statuses.FAILED: Look("Failed", _CROSS, "#c92a2a", "#ffffff", "#b3211f", "#fdeeec"),
     statuses.UPSTREAM_FAILED: Look("Upstream failed", _ARROW_CROSS, "#7d1433", "#ffffff", "#7d1433", "#faedf1"),
     statuses.DISABLED: Look("Disabled", _BARRED, "#5f6368", "#ffffff", "#54585d", "#f1f2f3"),
     statuses.UPSTREAM_DISABLED: Look("Upstream disabled", _ARROW_BAR, "#bcc1c6", "#24282c", "#5b6066", "#f7f8f9"),
     statuses.UNKNOWN: Look("Unknown", _QUESTION, "#1b1d1f", "#ffffff", "#1b1d1f", "#ffffff"),
-    statuses.TRUNCATED: Look("Not expanded", _DOTS, "#c0188c", "#ffffff", "#a3117a", "#fdeef8"),
+    statuses.TRUNCATED: Look("Truncated", _DOTS, "#c0188c", "#ffffff", "#a3117a", "#fdeef8"),
 }
 
 #: Statuses in the order in which a legend names them.

@@ -22,6 +22,8 @@ _INK = "#1f2328"
 _MUTED = "#57606a"
 _LINE = "#8b949e"
 
+# A page shrinks a drawing of up to this width to its own; a wider one would not be readable then, and scrolls.
+_WIDEST_TO_FIT = 1900.0
 _LEGEND_ROW = 26.0
 _LEGEND_MIN_WIDTH = 420.0
 # What an address may start with: the server's own pages, never a scheme that runs code.
@@ -31,6 +33,8 @@ _SAFE_ADDRESSES = ("/", "./", "../", "#", "http://", "https://")
 def inline_svg(drawing: Drawing, layout: Layout, link: NodeLink) -> str:
     """Return the ``svg`` element for a page, which brings the stylesheet and the legend."""
     root = _root(drawing, layout.width, layout.height)
+    if layout.width > _WIDEST_TO_FIT:
+        root.set("class", "depgraph wide")
     _draw(root, drawing, layout, link, target=None)
     return _text_of(root)
 
@@ -192,7 +196,15 @@ def _draw_card(parent: Element, node: GraphNode, label: Label, is_root: bool) ->
     for line in label.lines:
         _write(parent, line, (x, y - 1), labels.PARAM_SIZE, _MUTED, kind="param")
         y += labels.LINE_HEIGHT
-    _write(parent, labels.status_line(node), (x, y), labels.PARAM_SIZE, colours.strong, bold=True, kind="status")
+    _write(
+        parent,
+        labels.short_status_line(node, label),
+        (x, y),
+        labels.PARAM_SIZE,
+        colours.strong,
+        bold=True,
+        kind="status",
+    )
     progress = labels.progress_of(node)
     if progress is not None:
         _draw_progress(parent, label, progress, colours.strip)

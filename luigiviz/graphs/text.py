@@ -14,6 +14,9 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U001
 _BIDI_CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SPACE = re.compile(r"\s+")
 
+# Beyond any run; infinity has no whole number.
+_LONGEST = 1e12
+
 _NARROW = frozenset("iIjlft.,:;'|!()[]{} -`\"/\\")
 _BROAD = frozenset("mwMW@%—…")
 
@@ -56,13 +59,12 @@ def _advance(character: str) -> float:
 
 
 def duration(seconds: float) -> str:
-    """Say a number of seconds with its two largest units: ``3 min 20 s``."""
-    if seconds < 0.95:
-        return f"{max(seconds, 0.0):.1f} s"
-    whole = round(seconds)
+    """Say a number of seconds with its two largest units, as pages do: ``3 min 05 s``."""
+    if not seconds >= 1:
+        return "< 1 s"
+    whole = int(min(seconds, _LONGEST))
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     for (name, length), (minor, minor_length) in pairwise(units):
         if whole >= length:
-            major, rest = divmod(whole, length)
-            return f"{major} {name} {rest // minor_length} {minor}" if rest >= minor_length else f"{major} {name}"
+            return f"{whole // length} {name} {whole % length // minor_length:02d} {minor}"
     return f"{whole} s"
