@@ -29,7 +29,7 @@ _A_PATH = click.Path(path_type=Path)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, package_name="luigiviz", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="luigiviz %(version)s")
 def main() -> None:
     """A central scheduler and web UI for Luigi pipelines."""
 
