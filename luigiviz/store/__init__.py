@@ -1,0 +1,1 @@
+"""SQL: what outlives the process."""

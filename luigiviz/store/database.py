@@ -1,0 +1,92 @@
+"""Opening a database by its URL."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from luigiviz.store.errors import DatabaseUrlError
+
+#: Seconds that SQLite waits for another process's lock, and others for a connection.
+_PATIENCE = 5
+
+#: URLs without a driver: the module of SQLAlchemy's own choice, and ours where that is not installed.
+_DRIVERS = {
+    "postgresql": ("psycopg2", "postgresql+psycopg"),
+    "mysql": ("MySQLdb", "mysql+pymysql"),
+    "mariadb": ("MySQLdb", "mariadb+pymysql"),
+}
+
+
+def open_engine(url: str) -> Engine:
+    """Make the SQLAlchemy engine for ``url``; nothing is connected yet.
+
+    URLs that Luigi users have (``postgresql://…``, ``postgres://…``, ``mysql://…``) work with the drivers that
+    luigiviz's extras install, too. The folder of an SQLite file is made if it is missing.
+
+    Raises:
+        DatabaseUrlError: The URL does not parse, its driver is not installed, or an SQLite file's folder is missing for good.
+    """
+    try:
+        parsed = _with_driver(make_url(url))
+        engine = create_engine(parsed, **_options(parsed))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise DatabaseUrlError(f"not a database URL that can be used: {error}") from error
+    except ImportError as error:
+        raise DatabaseUrlError(f"the driver for {parsed.drivername} is not installed: {error}") from error
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, parsed)
+    return engine
+
+
+def is_memory(url: URL) -> bool:
+    """Tell whether this is an SQLite database without a file, which all threads share through one connection."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _with_driver(url: URL) -> URL:
+    if url.drivername == "postgres":  # what SQLAlchemy 1.3 took, so what old configurations have
+        url = url.set(drivername="postgresql")
+    usual, ours = _DRIVERS.get(url.drivername, ("", ""))
+    if usual and importlib.util.find_spec(usual) is None:
+        url = url.set(drivername=ours)
+    return url
+
+
+def _options(url: URL) -> dict[str, Any]:
+    backend = url.get_backend_name()
+    if is_memory(url):
+        # One connection, lent to one thread at a time.
+        return {
+            "poolclass": QueuePool,
+            "pool_size": 1,
+            "max_overflow": 0,
+            "connect_args": {"check_same_thread": False},
+        }
+    if backend == "sqlite":
+        return {"connect_args": {"timeout": _PATIENCE}}
+    options: dict[str, Any] = {"pool_pre_ping": True, "pool_timeout": _PATIENCE}
+    if backend in _DRIVERS and "connect_timeout" not in url.query:
+        options["connect_args"] = {"connect_timeout": _PATIENCE}
+    return options
+
+
+def _prepare_sqlite(engine: Engine, url: URL) -> None:
+    if url.database and not is_memory(url) and not url.database.startswith("file:"):
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUrlError(f"the folder for {url.database} cannot be made: {error}") from error
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        # WAL: pages read while the writer writes. A file system that cannot do it answers with the mode it keeps.
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
