@@ -1,0 +1,80 @@
+"""What time brings: dead workers, their tasks, retries, re-enables, removals.
+
+Luigi walks all workers and tasks; here only those are looked at that a deadline or an event has named
+(see ``deadlines``), each by Luigi's rules and in Luigi's order.
+"""
+
+from __future__ import annotations
+
+from luigiviz.engine.model import Task
+from luigiviz.engine.runs import RUN_STATUSES
+from luigiviz.engine.state import State
+from luigiviz.engine.statuses import DISABLED, FAILED, PENDING, RUNNING
+from luigiviz.engine.transitions import re_enable, schedule_retry, set_status
+
+
+def prune(state: State, now: float) -> None:
+    """Apply everything that is due."""
+    _prune_workers(state, now)
+    removed = []
+    for task in state.deadlines.due_tasks(now):
+        if state.tasks.get(task.id) is not task:
+            continue
+        _fail_if_deserted(state, task, now)
+        _mark_for_removal_if_unwanted(state, task, now)
+        _re_enable_if_due(state, task, now)
+        _retry_if_due(state, task, now)
+        if task.remove and now >= task.remove:
+            removed.append(task)
+    for task in removed:
+        state.remove(task, now)
+
+
+def _prune_workers(state: State, now: float) -> None:
+    delay = state.config.worker_disconnect_delay
+    for worker in state.deadlines.due_workers(now):
+        if state.workers.get(worker.id) is not worker:
+            continue
+        if worker.last_active + delay < now:
+            state.remove_worker(worker)
+        else:
+            state.deadlines.watch(worker.last_active + delay, worker)
+
+
+def _fail_if_deserted(state: State, task: Task, now: float) -> None:
+    """Fail a task whose worker is gone, or was never entitled to run it."""
+    runner = task.worker_running
+    if task.status not in RUN_STATUSES or not runner or runner in task.crew.stakeholders:
+        return
+    worker = state.workers.get(runner)
+    if worker is not None and worker.assistant:
+        return
+    state.set_runner(task, None)
+    set_status(state, task, FAILED, now)
+    schedule_retry(state, task, now)
+
+
+def _mark_for_removal_if_unwanted(state: State, task: Task, now: float) -> None:
+    if not task.crew.stakeholders and task.remove is None and task.status != RUNNING:
+        task.remove = now + state.config.remove_delay
+        state.deadlines.at(task.remove, task)
+
+
+def _re_enable_if_due(state: State, task: Task, now: float) -> None:
+    if task.status != DISABLED or task.scheduler_disable_time is None:
+        return
+    persist = state.config.disable_persist
+    if now - task.scheduler_disable_time > persist:
+        re_enable(state, task, now)
+    elif task.scheduler_disable_time + persist <= now:
+        # Due at this very instant, while Luigi waits for it to have passed.
+        state.deadlines.at(task.scheduler_disable_time + persist, task)
+
+
+def _retry_if_due(state: State, task: Task, now: float) -> None:
+    if task.status != FAILED or state.config.retry_delay < 0 or task.retry is None:
+        return
+    if task.retry < now:
+        set_status(state, task, PENDING, now)
+    elif task.retry == now:
+        state.deadlines.at(now, task)

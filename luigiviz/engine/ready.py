@@ -1,0 +1,118 @@
+"""The ready queue: schedulable tasks in groups that ``get_work`` can judge by their heads.
+
+A task is schedulable if it is PENDING and waits for no dependency. Schedulable tasks that need the same resources
+and can be run by the same workers are interchangeable but for their rank, so they share a group, ordered by rank.
+
+Invariants: ``Task.ready`` is set exactly while the task is in the queue, to the entry that its group holds.
+``heads`` holds the first entry of every group; ``by_worker`` every group that names the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sortedcontainers import SortedList
+
+from luigiviz.engine.batching import BatchIndex
+from luigiviz.engine.model import Resources, Task
+from luigiviz.engine.statuses import PENDING
+
+#: (minus priority, time of creation, order of status change, task, group): sorts by Luigi's rank, ties by order.
+ReadyEntry = tuple[float, float, int, Task, "ReadyGroup"]
+
+
+class ReadyGroup:
+    """Schedulable tasks with equal resources and workers."""
+
+    __slots__ = ("entries", "resources", "runnable", "workers")
+
+    def __init__(self, resources: Resources, workers: tuple[str, ...], runnable: bool) -> None:
+        """Make an empty group."""
+        self.resources = resources
+        self.workers = workers
+        #: Whether an assistant may run them too.
+        self.runnable = runnable
+        self.entries: SortedList[ReadyEntry] = SortedList()
+
+
+class ReadyQueue:
+    """All schedulable tasks."""
+
+    def __init__(self, batches: BatchIndex) -> None:
+        """Make an empty queue that keeps an index of batchable tasks up to date."""
+        self._groups: dict[tuple[Resources, tuple[str, ...], bool], ReadyGroup] = {}
+        self._batches = batches
+        self.heads: SortedList[ReadyEntry] = SortedList()
+        self.by_worker: dict[str, dict[ReadyGroup, None]] = {}
+        #: A task that is being changed: it enters the queue when it is released.
+        self._held: Task | None = None
+
+    def hold(self, task: Task) -> None:
+        """Take a task out and keep it out while it is changed."""
+        self.discard(task)
+        self._held = task
+
+    def release(self, task: Task) -> None:
+        """Let a held task in again."""
+        self._held = None
+        self.refresh(task)
+
+    def refresh(self, task: Task) -> None:
+        """Put a task into the queue if it is schedulable and not there."""
+        if task.unfinished == 0 and task.status == PENDING and task.ready is None and task is not self._held:
+            self._add(task)
+
+    def discard(self, task: Task) -> None:
+        """Take a task out if it is there; to be called before anything that its place depends on changes."""
+        entry = task.ready
+        if entry is None:
+            return
+        task.ready = None
+        group = entry[4]
+        entries = group.entries
+        was_head = entries[0] is entry
+        entries.remove(entry)
+        if was_head:
+            self.heads.remove(entry)
+            if entries:
+                self.heads.add(entries[0])
+            else:
+                self._drop(group)
+        if task.batchable:
+            self._batches.discard(entry)
+
+    def entries(self) -> Iterator[ReadyEntry]:
+        """Iterate over all entries, group by group."""
+        for group in self._groups.values():
+            yield from group.entries
+
+    def groups(self) -> Iterator[ReadyGroup]:
+        """Iterate over the groups that have tasks."""
+        return iter(self._groups.values())
+
+    def _add(self, task: Task) -> None:
+        crew = task.crew
+        key = (task.resources, crew.workers, task.runnable)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = ReadyGroup(*key)
+            for worker_id in crew.workers:
+                self.by_worker.setdefault(worker_id, {})[group] = None
+        entries = group.entries
+        entry = task.ready = (-task.priority, task.time, task.order, task, group)
+        head = entries[0] if entries else None
+        entries.add(entry)
+        if head is None or entry < head:
+            if head is not None:
+                self.heads.remove(head)
+            self.heads.add(entry)
+        if task.batchable:
+            self._batches.add(entry)
+
+    def _drop(self, group: ReadyGroup) -> None:
+        del self._groups[group.resources, group.workers, group.runnable]
+        for worker_id in group.workers:
+            groups = self.by_worker[worker_id]
+            del groups[group]
+            if not groups:
+                del self.by_worker[worker_id]

@@ -1,0 +1,228 @@
+"""What pages are made of: immutable copies of scheduler state, safe to use without the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from luigiviz.engine.statuses import DISPLAY_STATUSES
+
+#: Columns that a task page can be sorted by. ``updated`` is the flat-cost one.
+SORT_KEYS = ("updated", "status", "family", "params", "priority", "worker", "started", "duration")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """A task as a link: enough to name it, colour it and point to it."""
+
+    task_id: str
+    #: ``Family(a=1, b=2)`` from public parameters, or the id of a task that is not known.
+    display_name: str
+    family: str
+    #: One of ``statuses.DISPLAY_STATUSES`` (UPSTREAM_FAILED and UPSTREAM_DISABLED included).
+    status: str
+    #: False for a dependency that the scheduler does not hold (any more).
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task as a row of the task table. Times are seconds since the epoch."""
+
+    task_id: str
+    display_name: str
+    family: str
+    module: str | None
+    #: Public parameters, in the order in which the worker sent them.
+    params: Mapping[str, str]
+    #: Display status, see ``TaskRef.status``.
+    status: str
+    priority: float
+    resources: Mapping[str, float]
+    #: The worker that runs it, or that ran it last.
+    worker_running: str | None
+    #: Workers that can run it, in the order in which they announced it.
+    workers: tuple[str, ...]
+    #: When the task was first added.
+    start_time: float
+    #: When its status changed last.
+    updated: float
+    #: When it was last handed to a worker; None if it never was.
+    time_running: float | None
+    #: Seconds: of the run that goes on (RUNNING, BATCH_RUNNING), or of the last one (DONE, FAILED); else None.
+    duration: float | None
+    tracking_url: str | None
+    status_message: str | None
+    #: Percent, 0 to 100, as the worker reported it.
+    progress_percentage: float | None
+    #: Failures inside the disable window.
+    num_failures: int
+    #: DISABLED by the scheduler (so ``re_enable_task`` works), not by a worker.
+    re_enable_able: bool
+    #: Whether a message may be sent to it now.
+    accepts_messages: bool
+    batch_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetail:
+    """Everything that the task page shows."""
+
+    row: TaskRow
+    #: Dependencies (what it waits for), sorted by id. Long lists are cut; ``num_deps`` is exact.
+    deps: tuple[TaskRef, ...]
+    num_deps: int
+    #: Dependents (who waits for it), sorted by id. Long lists are cut; ``num_dependents`` is exact.
+    dependents: tuple[TaskRef, ...]
+    num_dependents: int
+    #: Why a PENDING task waits, one of ``statuses.UPSTREAM_STATUSES``; "" for nothing that is known.
+    upstream_status: str
+    #: The error as the worker sent it (Luigi sends a JSON-encoded string); None if there is none.
+    expl: str | None
+    stakeholders: tuple[str, ...]
+    resources_running: Mapping[str, float] | None
+    #: When a FAILED task will be tried again, when it will be forgotten, when it will be re-enabled; or None.
+    retry_at: float | None
+    remove_at: float | None
+    re_enable_at: float | None
+    first_failure_time: float | None
+    retry_count: float
+    disable_window: float
+    disable_hard_timeout: float
+    #: Tasks that run as one with this one (BATCH_RUNNING mates, or the members of a batch runner).
+    batch_mates: tuple[TaskRef, ...]
+    batchable: bool
+    runnable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyCount:
+    """A family of the sidebar: tasks by display status."""
+
+    family: str
+    total: int
+    by_status: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What every page shows: counts and the state of the scheduler."""
+
+    #: Number of tasks for each of ``statuses.DISPLAY_STATUSES``, zeros included; they are disjoint.
+    counts: Mapping[str, int]
+    total: int
+    num_workers: int
+    paused: bool
+    pause_enabled: bool
+    has_task_history: bool
+    #: Grows whenever anything that a page shows may have changed.
+    version: int
+    #: The scheduler's clock when this was copied.
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """A filter, an order and a page of the task table."""
+
+    #: Display statuses to show; empty: all.
+    statuses: frozenset[str] = frozenset()
+    family: str | None = None
+    #: Terms that must all occur in the display name, without regard to case.
+    search: str = ""
+    sort: str = "updated"
+    descending: bool = True
+    #: From 1.
+    page: int = 1
+    page_size: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse what no page can show."""
+        unknown = self.statuses - set(DISPLAY_STATUSES)
+        if unknown:
+            raise ValueError(f"unknown status {sorted(unknown)[0]!r}; known are {', '.join(DISPLAY_STATUSES)}")
+        if self.sort not in SORT_KEYS:
+            raise ValueError(f"cannot sort by {self.sort!r}; possible are {', '.join(SORT_KEYS)}")
+        if self.page < 1 or self.page_size < 1:
+            raise ValueError("page and page size start at 1")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """One page of tasks that match a query."""
+
+    rows: tuple[TaskRow, ...]
+    #: How many tasks match in all.
+    total: int
+    query: TaskQuery
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker as a card."""
+
+    name: str
+    host: str | None
+    pid: str | None
+    username: str | None
+    #: "active" or "disabled".
+    state: str
+    assistant: bool
+    started: float
+    last_active: float
+    #: The scheduler takes it for dead at this time unless it checks in before.
+    disconnect_at: float
+    #: Number of processes that it announced.
+    processes: float
+    first_task_id: str | None
+    first_task_display_name: str
+    num_running: int
+    num_pending: int
+    num_uniques: int
+    num_unread_rpc_messages: int
+    running: tuple[TaskRow, ...]
+    #: Everything that the worker told of itself.
+    info: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceView:
+    """A resource as a bar."""
+
+    name: str
+    total: float
+    used: float
+    consumers: tuple[TaskRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphView:
+    """A part of the dependency graph around one task.
+
+    Nodes come breadth first from the root; edges point from a task to its dependency.
+    """
+
+    root: str
+    nodes: tuple[GraphNode, ...]
+    #: Pairs of task ids (task, dependency), both among ``nodes``.
+    edges: tuple[tuple[str, str], ...]
+    #: True if a limit kept nodes out; those that were cut appear with status TRUNCATED and no further edges.
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A node of the dependency graph."""
+
+    task_id: str
+    display_name: str
+    family: str
+    #: A display status, UNKNOWN, or TRUNCATED.
+    status: str
+    params: Mapping[str, str]
+    priority: float
+    #: Seconds, as in ``TaskRow.duration``.
+    duration: float | None
+    progress_percentage: float | None
+    #: False for tasks that the scheduler does not hold.
+    known: bool

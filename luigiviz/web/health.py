@@ -1,0 +1,22 @@
+"""``/healthz`` (the process is up) and ``/readyz`` (it is ready to serve workers), for load balancers."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from luigiviz.web.current import get_service
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    """Answer that the process is up."""
+    return Response("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@bp.get("/readyz")
+def readyz() -> Response:
+    """Answer that the scheduler takes calls, by taking the lock that a call takes."""
+    get_service().overview()
+    return Response("ready\n", content_type="text/plain; charset=utf-8")
