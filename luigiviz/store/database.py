@@ -30,7 +30,7 @@ def open_engine(url: str) -> Engine:
     luigiviz's extras install, too. The folder of an SQLite file is made if it is missing.
 
     Raises:
-        DatabaseUrlError: The URL does not parse, its driver is not installed, or an SQLite file's folder is missing for good.
+        DatabaseUrlError: The URL does not parse, its driver is not installed, or an SQLite file cannot have its folder.
     """
     try:
         parsed = _with_driver(make_url(url))
