@@ -30,7 +30,7 @@ class Claim:
 
     task_id: str
     status: str
-    runnable: bool
+    runnable: bool | None
     deps: Iterable[str] | None
     new_deps: Iterable[str] | None
     expl: Any

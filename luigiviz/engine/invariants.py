@@ -88,7 +88,7 @@ def _shelves(state: State) -> Iterator[str]:
 
 
 def _crews(state: State) -> Iterator[str]:
-    crews = {crew for crew in state.crews} | {state.crews.nobody}
+    crews = set(state.crews) | {state.crews.nobody}
     members: dict[object, set[Task]] = {}
     for task in state.tasks.values():
         members.setdefault(task.crew, set()).add(task)

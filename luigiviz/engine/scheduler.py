@@ -69,7 +69,7 @@ class Scheduler:
         self,
         task_id: str,
         status: str = PENDING,
-        runnable: bool = True,
+        runnable: bool | None = True,
         deps: Iterable[str] | None = None,
         new_deps: Iterable[str] | None = None,
         expl: Any = None,
