@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ send_failure_email = false
 class Worker:
     """A running ``luigi`` command."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path, log: Path) -> None:
-        environ = server_environ(folder, {"E2E_FOLDER": str(folder), "no_proxy": "*"})
+    def __init__(self, arguments: Sequence[str], folder: Path, log: Path, env: Mapping[str, str]) -> None:
+        environ = server_environ(folder, {"E2E_FOLDER": str(folder), "no_proxy": "*", **env})
         self.log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -80,13 +80,16 @@ class Pipeline:
         self.server = server
         self.folder = folder
         self.workers: list[Worker] = []
+        #: More environment variables for the workers.
+        self.environ: dict[str, str] = {}
         folder.mkdir()
-        (folder / "luigi.cfg").write_text(_LUIGI_CFG.format(url=server.url), encoding="utf-8")
+        url = server.url.replace("%", "%%")  # Luigi interpolates what it reads from a luigi.cfg
+        (folder / "luigi.cfg").write_text(_LUIGI_CFG.format(url=url), encoding="utf-8")
 
     def start(self, task: str, *options: str) -> Worker:
         """Start ``luigi`` on the task named ``task``, with more command line options."""
         arguments = ["--module", "tests.e2e.pipelines", task, *options]
-        worker = Worker(arguments, self.folder, self.folder / f"worker-{len(self.workers) + 1}.log")
+        worker = Worker(arguments, self.folder, self.folder / f"worker-{len(self.workers) + 1}.log", self.environ)
         self.workers.append(worker)
         return worker
 

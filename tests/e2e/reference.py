@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.support.polling import wait_for
 from tests.support.server import ServerProcess, server_environ
@@ -14,7 +15,7 @@ from tests.support.server import ServerProcess, server_environ
 class LuigidProcess(ServerProcess):
     """A running luigid that is asked and stopped as a `ServerProcess` is."""
 
-    def __init__(self, folder: Path, config: str) -> None:
+    def __init__(self, folder: Path, config: str = "", unix_socket: Path | None = None) -> None:
         folder.mkdir(parents=True)
         # luigid looks for what is due once a minute only; luigiviz does it at once, without this.
         config = config.replace("[scheduler]\n", "[scheduler]\nprune_on_get_work = true\n")
@@ -28,12 +29,15 @@ class LuigidProcess(ServerProcess):
         luigid = str(Path(sys.executable).with_name("luigid"))
         state = str(folder / "state.pickle")
         command = [luigid, "--address", "127.0.0.1", "--port", str(self.port), "--state-path", state]
+        if unix_socket:
+            self.url = f"http+unix://{quote(str(unix_socket), safe='')}"
+            command += ["--unix-socket", str(unix_socket)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=folder, env=server_environ(folder), stdout=log, stderr=subprocess.STDOUT
             )
         try:
-            wait_for(self._answers, "luigid to answer")
+            wait_for(unix_socket.is_socket if unix_socket else self._answers, "luigid to answer")
         except BaseException:
             self.kill()
             raise

@@ -20,7 +20,7 @@ from typing import Any
 from tests.support.polling import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-_SERVING = re.compile(r"serving on (http://\S+)")
+_SERVING = re.compile(r"serving on (http(?:\+unix)?://\S+)")
 
 
 @dataclass(frozen=True)
