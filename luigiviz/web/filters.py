@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from math import isfinite
@@ -10,10 +11,13 @@ from flask import Flask, g, has_request_context
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
+#: Luigi's own worker ids: ``Worker(salt=123, workers=1, host=h, username=u, pid=42)``.
+_LUIGI_WORKER = re.compile(r"Worker\(.*\bhost=([^,()]+).*\bpid=(\d+)", re.DOTALL)
+
 
 def init_app(app: Flask) -> None:
     """Register the filters with the app's templates."""
-    for writer in (timestamp, utc, iso, ago, duration, number):
+    for writer in (timestamp, utc, iso, ago, duration, number, whole, short_worker):
         app.add_template_filter(writer)
     app.add_template_global(zone_name)
 
@@ -95,3 +99,14 @@ def number(value: float | None) -> str:
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.4f}".rstrip("0").rstrip(".")
+
+
+def whole(value: float) -> int:
+    """A number without its fraction; 0 for what is none."""
+    return int(value) if isfinite(value) else 0
+
+
+def short_worker(name: str) -> str:
+    """Host and pid of a worker with one of Luigi's own long ids; other names as they are."""
+    match = _LUIGI_WORKER.match(name)
+    return f"{match[1]}:{match[2]}" if match else name

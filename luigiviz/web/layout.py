@@ -88,13 +88,18 @@ def init_app(app: Flask) -> None:
     app.add_template_global(DISPLAY_STATUSES, "DISPLAY_STATUSES")
 
 
-def current_overview() -> Overview | None:
-    """Counts and state for the header, read once per request. None on error pages, which must not depend on it."""
+def get_overview() -> Overview:
+    """Counts and state of the scheduler, read once per request."""
     if "luigiviz_overview" not in g:
         g.luigiviz_overview = get_service().overview()
         g.luigiviz_now = g.luigiviz_overview.now
-    overview: Overview | None = g.luigiviz_overview
+    overview: Overview = g.luigiviz_overview
     return overview
+
+
+def current_overview() -> Overview | None:
+    """What the header shows. None on error pages, which must not need a service that works."""
+    return None if g.get("luigiviz_is_error") else get_overview()
 
 
 def notice() -> tuple[str, str] | None:
@@ -130,7 +135,7 @@ def state() -> Response:
 
 def error_page(error: HTTPException) -> tuple[str, int, dict[str, str]]:
     """An HTTP error as a page with the way back. For the app's error handler; the API answers in JSON instead."""
-    g.luigiviz_overview = None
+    g.luigiviz_is_error = True
     status = error.code or 500
     title, text = _ERROR_WORDS.get(status, (error.name, ""))
     # Flask's own descriptions explain HTTP; ours (given to abort) explain what happened.

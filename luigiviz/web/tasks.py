@@ -1,0 +1,187 @@
+"""The dashboard and the page of one task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from luigiviz.engine.statuses import BATCH_RUNNING, DISABLED, FAILED, RUNNING
+from luigiviz.engine.views import TaskDetail
+from luigiviz.web.current import get_service
+from luigiviz.web.layout import get_overview
+from luigiviz.web.live import fragment, is_unchanged, valid_until
+from luigiviz.web.rerun import has_flags, readable_error, rerun_command
+from luigiviz.web.tasklist import (
+    MAX_FAMILIES,
+    PAGE_SIZES,
+    SORT_WORDS,
+    TableLinks,
+    namespaces,
+    parse_query,
+    query_args,
+    trouble,
+)
+from luigiviz.web.urls import task_url
+
+bp = Blueprint("tasks", __name__)
+
+#: Statuses that ``mark_as_done`` accepts.
+MARKABLE = frozenset({RUNNING, FAILED, DISABLED})
+
+
+def _boxes_context() -> dict[str, object]:
+    query = parse_query()
+    overview = get_overview()
+    return {
+        "counts": overview.counts,
+        "query": query,
+        "links": TableLinks(query),
+        "boxes_url": url_for("tasks.boxes", **query_args(query), v=overview.version),  # type: ignore[arg-type]
+    }
+
+
+def _families_context() -> dict[str, object]:
+    query = parse_query()
+    overview = get_overview()
+    families = get_service().families()
+    shown = families[:MAX_FAMILIES]
+    return {
+        "namespaces": namespaces(shown),
+        "num_families": len(families),
+        "num_hidden_families": len(families) - len(shown),
+        "trouble": trouble,
+        "query": query,
+        "links": TableLinks(query),
+        "families_url": url_for("tasks.families", **query_args(query), v=overview.version),  # type: ignore[arg-type]
+    }
+
+
+def _rows_context() -> dict[str, object]:
+    query = parse_query()
+    overview = get_overview()
+    service = get_service()
+    page = service.task_page(query)
+    if not page.rows and page.total:
+        # Behind the last page, as when tasks were removed meanwhile: the last one is what one wants.
+        query = replace(query, page=(page.total + query.page_size - 1) // query.page_size)
+        page = service.task_page(query)
+    links = TableLinks(query)
+    args = query_args(query)
+    until = valid_until(overview, page.rows)
+    return {
+        "page": page,
+        "query": query,
+        "links": links,
+        "back": links.here(),
+        "markable": MARKABLE,
+        "rows_url": url_for("tasks.rows", **args, v=overview.version, until=until),  # type: ignore[arg-type]
+        "scheduler_url": request.url_root.rstrip("/"),
+        "num_tasks": overview.total,
+    }
+
+
+@bp.get("/tasks")
+@bp.get("/static/visualiser/index.html", endpoint="visualiser")
+def index() -> BaseResponse | str:
+    """The dashboard. With ``task_id`` in the query: that task, for ids that a path cannot carry."""
+    task_id = request.args.get("task_id")
+    if task_id:
+        return show(task_id)
+    return render_template(
+        "tasks/index.html",
+        **(_boxes_context() | _families_context() | _rows_context()),
+        sort_words=SORT_WORDS,
+        page_sizes=PAGE_SIZES,
+    )
+
+
+@bp.get("/fragments/tasks/boxes")
+def boxes() -> Response:
+    """The status boxes."""
+    if is_unchanged():
+        return Response(status=204)
+    return fragment("tasks/_boxes.html", **_boxes_context())
+
+
+@bp.get("/fragments/tasks/families")
+def families() -> Response:
+    """The families of the sidebar."""
+    if is_unchanged():
+        return Response(status=204)
+    return fragment("tasks/_families.html", **_families_context())
+
+
+@bp.get("/fragments/tasks/rows")
+def rows() -> Response:
+    """The body of the task table, with the pager beside it."""
+    if is_unchanged():
+        return Response(status=204)
+    return fragment("tasks/_rows.html", **_rows_context(), with_pager=True)
+
+
+def _detail_context(detail: TaskDetail) -> dict[str, object]:
+    row = detail.row
+    overview = get_overview()
+    scheduler_url = request.url_root.rstrip("/")
+    return {
+        "detail": detail,
+        "row": row,
+        "error": readable_error(detail.expl),
+        "command": rerun_command(row.module, row.family, row.params, scheduler_url),
+        "has_flags": has_flags(row.params),
+        "is_running": row.status in (RUNNING, BATCH_RUNNING),
+        "can_be_marked": row.status in MARKABLE,
+        "has_history": overview.has_task_history,
+        "back": task_url(row.task_id),
+        "live_url": url_for("tasks.live", task_id=row.task_id, v=overview.version, until=valid_until(overview, (row,))),
+    }
+
+
+@bp.get("/tasks/<taskid:task_id>")
+def show(task_id: str) -> BaseResponse | str:
+    """Everything that is known about a task."""
+    detail = get_service().task_detail(task_id)
+    if detail is None:
+        return make_response(_unknown(task_id, "tasks/unknown.html"), 404)
+    message_id = request.args.get("message")
+    answer = _answer(task_id, message_id) if message_id else None
+    return render_template("tasks/show.html", **_detail_context(detail), message_id=message_id, answer=answer)
+
+
+def _unknown(task_id: str, template: str) -> str:
+    return render_template(template, task_id=task_id, has_history=get_overview().has_task_history)
+
+
+@bp.get("/fragments/task")
+def live() -> Response:
+    """The live part of a task's page."""
+    if is_unchanged():
+        return Response(status=204)
+    task_id = request.args.get("task_id", "")
+    detail = get_service().task_detail(task_id)
+    if detail is None:
+        # No error: htmx would leave the old picture standing.
+        return fragment("tasks/_gone.html", task_id=task_id, has_history=get_overview().has_task_history)
+    return fragment("tasks/_live.html", **_detail_context(detail))
+
+
+def _answer(task_id: str, message_id: str) -> str | None:
+    """The answer to a message, or None as long as there is none. The scheduler hands it out once."""
+    result = get_service().call("get_scheduler_message_response", {"task_id": task_id, "message_id": message_id})
+    response = result.get("response") if isinstance(result, Mapping) else None
+    if response is None or isinstance(response, str):
+        return response
+    return json.dumps(response, ensure_ascii=False, indent=2)
+
+
+@bp.get("/fragments/message")
+def message() -> Response:
+    """The answer to a message, as soon as the task has sent it."""
+    answer = _answer(request.args.get("task_id", ""), request.args.get("message_id", ""))
+    if answer is None:
+        return Response(status=204)
+    return fragment("tasks/_answer.html", answer=answer)
