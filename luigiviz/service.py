@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from luigiviz.engine import Event, EventKind, Scheduler, SchedulerConfig, queries
+from luigiviz.engine.statuses import DONE, FAILED, PENDING, RUNNING
 from luigiviz.engine.views import (
     FamilyCount,
     GraphView,
@@ -36,10 +37,10 @@ LONGEST_PAUSE = 60.0
 SHORTEST_PAUSE = 0.2
 
 _HISTORY_STATUS = {
-    EventKind.HISTORY_PENDING: "PENDING",
-    EventKind.HISTORY_RUNNING: "RUNNING",
-    EventKind.HISTORY_DONE: "DONE",
-    EventKind.HISTORY_FAILED: "FAILED",
+    EventKind.HISTORY_PENDING: PENDING,
+    EventKind.HISTORY_RUNNING: RUNNING,
+    EventKind.HISTORY_DONE: DONE,
+    EventKind.HISTORY_FAILED: FAILED,
 }
 
 
@@ -209,10 +210,10 @@ class Service:
         task = event.task
         if status is not None:
             if self._history is not None:
-                params = {
-                    name: value if isinstance(value, str) else str(value) for name, value in task.visible_params.items()
-                }
-                self._recorded.append(HistoryEvent(task.id, task.family, params, status, event.host, event.at))
+                started = task.time_running if status in (DONE, FAILED) else None
+                # Hidden and private parameters stay out of the history, since it is shown to everybody.
+                params = task.visible_params
+                self._recorded.append(HistoryEvent(task.id, task.family, params, status, event.host, event.at, started))
             return
         metrics = self._metrics
         if metrics is None:
