@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from luigiviz.engine.statuses import TRUNCATED
 from luigiviz.engine.views import GraphNode, GraphView
 from luigiviz.graphs.labels import Label, label_of
 from luigiviz.graphs.layout import Shape
@@ -50,8 +51,12 @@ def element_id(task_id: str) -> str:
 
 def extent(view: GraphView) -> str:
     """Say in a sentence how much of the graph is shown."""
-    shown = len(view.nodes)
-    tasks = "1 task" if shown == 1 else f"{shown} tasks"
+    cut = sum(node.status == TRUNCATED for node in view.nodes)
+    whole = _tasks(len(view.nodes) - cut)
     if not view.truncated:
-        return f"{tasks} shown."
-    return f"{tasks} shown; more are beyond the limit."
+        return f"{whole} shown."
+    return f"{whole} shown, and {_tasks(cut)} cut off by the limit: what lies beyond is left out."
+
+
+def _tasks(number: int) -> str:
+    return "1 task" if number == 1 else f"{number} tasks"

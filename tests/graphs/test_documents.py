@@ -138,8 +138,10 @@ def test_a_single_task_is_a_graph_too(renderer: GraphRenderer) -> None:
 
 def test_a_graph_that_was_cut_says_so_in_a_sentence(renderer: GraphRenderer) -> None:
     whole = replace(pipeline(), truncated=False)
-    assert b"40 tasks shown; more are beyond the limit." in renderer.svg(pipeline(), link, "")
-    assert b"40 tasks shown. Arrows" in renderer.svg(whole, link, "")
+    assert b"39 tasks shown, and 1 task cut off by the limit: what lies beyond is left out." in renderer.svg(
+        pipeline(), link, ""
+    )
+    assert b"39 tasks shown. Arrows" in renderer.svg(whole, link, "")
 
 
 def test_dot_itself_reads_the_dot_document_and_every_label_as_it_was_meant(renderer: GraphRenderer) -> None:
