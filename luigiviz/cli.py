@@ -16,6 +16,7 @@ from luigiviz.config import Settings, SettingsError, load_settings
 from luigiviz.daemon import PidFileError, detach, pid_file
 from luigiviz.logs import configure_logging, log_to_stderr
 from luigiviz.server import ListenError, describe, is_open_to_all, open_socket, serve
+from luigiviz.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,10 @@ def _serve(
         listener = cleanup.enter_context(open_socket(settings, unix_socket))
         if unix_socket:
             cleanup.callback(unix_socket.unlink, missing_ok=True)
-        app = create_app(settings)
+        try:
+            app = create_app(settings)
+        except StoreError as error:
+            _fail(f"the history database of [task_history] db_connection: {error}", _NOT_STARTED)
         extension: Any = app.extensions["luigiviz"]
         cleanup.callback(extension.close)
         if is_open_to_all(listener):

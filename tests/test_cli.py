@@ -100,6 +100,15 @@ def test_a_bad_logging_file_ends_the_start_with_one_line_and_status_2(tmp_path: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_database_that_cannot_be_used_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    text = "[scheduler]\nrecord_task_history = true\n[task_history]\ndb_connection = nosuch://x/y\n"
+    (tmp_path / "luigi.cfg").write_text(text, encoding="utf-8")
+    done = luigiviz(tmp_path, "serve", "--address", "127.0.0.1", "--port", "0")
+    assert done.returncode == 1
+    assert done.stderr.startswith("luigiviz: the history database of [task_history] db_connection: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_port_in_use_ends_the_start_with_one_line_and_status_1(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
