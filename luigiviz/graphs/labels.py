@@ -21,7 +21,7 @@ PADDING = 10.0
 TITLE_HEIGHT = 18.0
 LINE_HEIGHT = 15.0
 # Room for any status with a duration, so that a status never changes a node's size.
-MIN_WIDTH = 230.0
+MIN_WIDTH = 244.0
 
 _SEPARATOR = " · "
 _MAX_TOOLTIP_PARAMS = 30
@@ -39,10 +39,16 @@ class Label:
     height: float
 
 
+def short_name(node: GraphNode) -> str:
+    """Return the family; of a task that nobody described yet, the whole id, since it has no parameters to show."""
+    if node.family and node.display_name != node.task_id:
+        return node.family
+    return node.display_name or node.task_id
+
+
 def label_of(node: GraphNode) -> Label:
     """Put the family on a line of its own and the parameters on the ones below."""
-    name = node.family if node.known and node.family else node.display_name or node.task_id
-    title = text.cut(text.one_line(name), MAX_TITLE) or "(no name)"
+    title = text.cut(text.one_line(short_name(node)), MAX_TITLE) or "(no name)"
     lines = [_param_line(name, value) for name, value in list(node.params.items())[:MAX_PARAM_LINES]]
     hidden = len(node.params) - MAX_PARAM_LINES
     if hidden > 0:

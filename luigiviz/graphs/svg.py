@@ -53,7 +53,7 @@ def standalone_svg(drawing: Drawing, layout: Layout, link: NodeLink, style: str)
     SubElement(root, "rect", {"class": "paper", "width": "100%", "height": "100%", "fill": "#ffffff"})
     _draw(root, drawing, layout, link, target="_top")
     _draw_legend(root, rows, layout.height + 2 * _MARGIN, extent(drawing.view))
-    return _document(root)
+    return document(root)
 
 
 def message_svg(title: str, lines: list[str]) -> bytes:
@@ -61,7 +61,7 @@ def message_svg(title: str, lines: list[str]) -> bytes:
     wanted = [text.cut(text.one_line(line), 90) for line in lines]
     heading = text.cut(text.one_line(title), 70)
     width = max([360.0, text.width(heading, 14, bold=True), *(text.width(line, 12) for line in wanted)]) + 32
-    root = _svg(width, 48.0 + 20 * len(wanted), heading)
+    root = new_svg(width, 48.0 + 20 * len(wanted), heading)
     SubElement(root, "title").text = heading
     SubElement(
         root,
@@ -72,16 +72,17 @@ def message_svg(title: str, lines: list[str]) -> bytes:
     _write(root, heading, (16, 28), 14, _INK, bold=True)
     for number, line in enumerate(wanted):
         _write(root, line, (16, 52.0 + 20 * number), 12, _MUTED)
-    return _document(root)
+    return document(root)
 
 
 def _root(drawing: Drawing, width: float, height: float) -> Element:
     names = {node.task_id: node.display_name for node in drawing.nodes}
     name = text.cut(text.one_line(names.get(drawing.view.root) or drawing.view.root), 100)
-    return _svg(width + 2 * _MARGIN, height + 2 * _MARGIN, f"Dependency graph of {name}. {extent(drawing.view)}")
+    return new_svg(width + 2 * _MARGIN, height + 2 * _MARGIN, f"Dependency graph of {name}. {extent(drawing.view)}")
 
 
-def _svg(width: float, height: float, name: str) -> Element:
+def new_svg(width: float, height: float, name: str) -> Element:
+    """Return an empty ``svg`` element of this size with a name for readers."""
     return Element(
         "svg",
         {
@@ -289,5 +290,6 @@ def _text_of(root: Element) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _document(root: Element) -> bytes:
+def document(root: Element) -> bytes:
+    """Write an ``svg`` element as a document."""
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + _text_of(root).encode()

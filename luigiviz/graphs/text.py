@@ -42,7 +42,7 @@ def cut(text: str, limit: int) -> str:
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """Estimate how wide a text is in a sans-serif font of this size, rather too wide than too narrow."""
-    return sum(map(_advance, text)) * size * (1.07 if bold else 1.0)
+    return sum(map(_advance, text)) * size * (1.15 if bold else 1.0)
 
 
 def _advance(character: str) -> float:

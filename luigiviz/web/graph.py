@@ -14,13 +14,15 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from luigiviz.engine.statuses import BATCH_RUNNING, RUNNING, TRUNCATED
+from luigiviz.engine.statuses import BATCH_RUNNING, FAILED, RUNNING, TRUNCATED
 from luigiviz.engine.views import GraphNode, GraphView, TaskQuery
 from luigiviz.graphs import GraphError, GraphRenderer
-from luigiviz.graphs.drawing import extent
+from luigiviz.graphs.drawing import element_id, extent
+from luigiviz.graphs.labels import short_name
 from luigiviz.graphs.palette import LEGEND_ORDER
 from luigiviz.graphs.svg import message_svg
-from luigiviz.web.current import get_service, get_settings
+from luigiviz.web.current import get_service
+from luigiviz.web.embedding import SVG_TYPE, picture, revalidated
 from luigiviz.web.layout import current_overview
 from luigiviz.web.live import CALM_PERIOD, RUNNING_PERIOD, fragment, is_unchanged
 from luigiviz.web.urls import graph_url, task_url
@@ -32,13 +34,11 @@ DEFAULT_NODES = 300
 MOST_NODES = 2000
 
 _MEDIA_TYPES = {
-    ".svg": "image/svg+xml",
+    ".svg": SVG_TYPE,
     ".png": "image/png",
     ".dot": "text/vnd.graphviz",
     ".json": "application/json",
 }
-# The document brings its own stylesheet; nothing in it may run or load anything.
-_SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _RETRY_SECONDS = 30
 _LISTED = 100
 
@@ -168,6 +168,8 @@ def _context(task_id: str, options: Options) -> dict[str, Any]:
         "trouble": trouble,
         "extent": extent(view) if view is not None else "",
         "legend": [(status, count) for status, count in counts.items() if count],
+        "short_name": short_name,
+        "root_element": element_id(task_id),
         "needs": _numbers_of_edges(view),
         "poll_url": _fragment_url(task_id, v=overview.version, until=until, **options.query()),
     }
@@ -188,9 +190,11 @@ def _fragment_url(task_id: str, **query: Any) -> str:
 
 
 def _node_link(node: GraphNode) -> str | None:
-    """Lead to the task's page; from where the graph was cut, to the task's own graph."""
+    """Lead to the task's page, to the error if it failed; from where the graph was cut, to the task's own graph."""
     try:
-        return graph_url(node.task_id) if node.status == TRUNCATED else task_url(node.task_id)
+        if node.status == TRUNCATED:
+            return graph_url(node.task_id)
+        return task_url(node.task_id) + ("#error" if node.status == FAILED else "")
     except UnicodeEncodeError:
         # Half of a surrogate pair, which JSON can name, cannot be part of any address.
         return None
@@ -208,11 +212,7 @@ def _document(task_id: str, suffix: str) -> Response:
         response = _failure(suffix, 503, "The graph could not be drawn", [error.message, error.advice])
         response.headers["Retry-After"] = str(_RETRY_SECONDS)
         return response
-    response = _answer(body, suffix)
-    response.headers["Cache-Control"] = "no-cache"
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return revalidated(picture(body, _MEDIA_TYPES[suffix]))
 
 
 def _render(view: GraphView, suffix: str) -> bytes | str:
@@ -228,7 +228,7 @@ def _render(view: GraphView, suffix: str) -> bytes | str:
 def _failure(suffix: str, status: int, title: str, lines: list[str]) -> Response:
     """Say what is wrong in a form that whoever asked for this kind of document can show."""
     if suffix == ".svg":
-        response = _answer(message_svg(title, lines), suffix, status)
+        response = picture(message_svg(title, lines), SVG_TYPE, status)
     elif suffix == ".json":
         code = "not_found" if status == 404 else "unavailable"
         response = jsonify({"error": {"code": code, "message": " ".join(lines)}})
@@ -236,13 +236,6 @@ def _failure(suffix: str, status: int, title: str, lines: list[str]) -> Response
     else:
         response = Response("\n".join([f"{title}.", *lines, ""]), status=status, mimetype="text/plain")
     response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _answer(body: bytes | str, suffix: str, status: int = 200) -> Response:
-    response = Response(body, status=status, mimetype=_MEDIA_TYPES[suffix])
-    if suffix == ".svg":
-        response.headers["Content-Security-Policy"] = f"{_SVG_POLICY}; frame-ancestors {get_settings().frame_ancestors}"
     return response
 
 

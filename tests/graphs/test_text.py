@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from luigiviz.graphs import labels, text
@@ -55,8 +57,10 @@ def test_parameters_that_do_not_fit_are_counted() -> None:
     assert label.lines == ("a=1", "b=1", "and 3 more parameters")
 
 
-def test_a_task_that_is_not_known_is_named_by_its_id() -> None:
-    assert labels.label_of(node("Fam_1_abc", family="Fam", known=False)).title == "Fam_1_abc"
+def test_a_task_that_nobody_described_is_named_by_its_id() -> None:
+    unknown = node("Fam_1_abc", family="Fam", known=False)
+    assert labels.label_of(unknown).title == "Fam_1_abc"
+    assert labels.label_of(replace(unknown, known=True)).title == "Fam_1_abc"
 
 
 def test_a_node_without_any_visible_name_says_so() -> None:

@@ -17,6 +17,8 @@ from flask.testing import FlaskClient
 from luigiviz.app import create_app
 from luigiviz.config import Settings
 from luigiviz.graphs import DotRunner, GraphRenderer
+from luigiviz.graphs.palette import LOOKS
+from luigiviz.web.layout import STATUS_WORDS
 from luigiviz.web.urls import graph_url, task_url
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -97,13 +99,23 @@ def diamond(app: Flask) -> None:
     add(app, "top", deps=["left", "right"])
 
 
+@pytest.fixture(scope="module")
+def crowd(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """An app with a task of each strange name."""
+    crowd = create_app(Settings(state_dir=tmp_path_factory.mktemp("state")))
+    for task_id in STRANGE_IDS:
+        add(crowd, task_id)
+    yield crowd
+    crowd.extensions["luigiviz"].close()
+
+
 @pytest.mark.usefixtures("diamond")
 class TestPage:
     def test_the_page_shows_every_task_with_status_and_link(self, client: FlaskClient) -> None:
         page = client.get("/graph/top").text
         for task_id in ("top", "left", "right", "base"):
             assert f'data-task-id="{task_id}"' in page
-            assert f'href="/tasks/{task_id}"' in page
+            assert f'href="/tasks/{task_id}' in page
         assert 'data-status="UPSTREAM_FAILED"' in page
         assert "4 tasks shown." in page
 
@@ -115,6 +127,14 @@ class TestPage:
         policy = client.get("/graph/top").headers["Content-Security-Policy"]
         assert "unsafe" not in policy
         assert "default-src 'none'" in policy
+
+    def test_a_failed_task_leads_to_its_error(self, client: FlaskClient) -> None:
+        assert '<a href="/tasks/left#error"><title>' in client.get("/graph/top").text
+
+    def test_the_words_for_statuses_are_those_of_all_pages(self) -> None:
+        assert {status: look.word for status, look in LOOKS.items()} == {
+            status: STATUS_WORDS[status] for status in LOOKS
+        }
 
     def test_the_page_names_its_json_twin(self, client: FlaskClient) -> None:
         header = client.get("/graph/top?hide_done=1").headers["Link"]
@@ -194,30 +214,22 @@ class TestLive:
         assert "This task is gone" in response.text
 
 
-@pytest.mark.parametrize("task_id", STRANGE_IDS)
 class TestNames:
-    def test_the_page_of_a_task_with_any_name_is_found(self, app: Flask, client: FlaskClient, task_id: str) -> None:
-        add(app, task_id)
-        response = client.get(link(app, task_id))
-        assert response.status_code == 200
-        assert "1 task shown." in response.text
-        with app.test_request_context():
-            assert task_url(task_id).replace("&", "&amp;") in response.text
-
-    def test_its_live_part_is_found(self, app: Flask, client: FlaskClient, task_id: str) -> None:
-        add(app, task_id)
-        url = poll_url(client.get(link(app, task_id)).text)
-        add(app, task_id, status="DONE")
-        assert 'data-status="DONE"' in client.get(url).text
-
-    def test_its_documents_are_found(self, app: Flask, client: FlaskClient, task_id: str) -> None:
-        add(app, task_id)
-        drawn = nodes_of(client.get(link(app, task_id, ".svg")).data)
-        assert drawn == {task_id: "PENDING"}
-        document = client.get(link(app, task_id, ".json")).json
+    @pytest.mark.parametrize("task_id", STRANGE_IDS)
+    def test_page_documents_and_live_part_of_a_task_with_any_name_are_found(self, crowd: Flask, task_id: str) -> None:
+        client = crowd.test_client()
+        page = client.get(link(crowd, task_id))
+        assert page.status_code == 200
+        assert "1 task shown." in page.text
+        with crowd.test_request_context():
+            assert task_url(task_id).replace("&", "&amp;") in page.text
+        assert nodes_of(client.get(link(crowd, task_id, ".svg")).data) == {task_id: "PENDING"}
+        document = client.get(link(crowd, task_id, ".json")).json
         assert document is not None
         assert document["root"] == task_id
-        assert document["nodes"][0]["url"] == link(app, task_id).replace("/graph", "/tasks", 1)
+        assert document["nodes"][0]["url"] == link(crowd, task_id).replace("/graph", "/tasks", 1)
+        add(crowd, task_id, status="DONE")
+        assert 'data-status="DONE"' in client.get(poll_url(page.text)).text
 
 
 class TestSuffixes:
