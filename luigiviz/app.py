@@ -16,6 +16,7 @@ from luigiviz.store.history import History
 from luigiviz.web import (
     actions,
     api,
+    badge,
     cors,
     graph,
     health,
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     layout.bp,
     tasks.bp,
     graph.bp,
+    badge.bp,
     workers.bp,
     resources.bp,
     actions.bp,

@@ -100,7 +100,7 @@ def diamond(app: Flask) -> None:
 
 
 @pytest.fixture(scope="module")
-def crowd(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """An app with a task of each strange name."""
     crowd = create_app(Settings(state_dir=tmp_path_factory.mktemp("state")))
     for task_id in STRANGE_IDS:
