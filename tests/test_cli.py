@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
+import re
 import resource
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -59,11 +62,11 @@ def status_over(path: Path) -> int | None:
 
 
 @contextmanager
-def serving(folder: Path, *args: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``luigiviz serve`` with ``args`` only; it is killed in the end if it still runs."""
+def running(folder: Path, *args: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a Python module with its output in ``folder / "out"``; it is killed in the end if it still runs."""
     with (folder / "out").open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "luigiviz", "serve", *args],
+            [sys.executable, "-m", *args],
             cwd=folder,
             env=server_environ(folder),
             stdout=out,
@@ -138,16 +141,27 @@ def test_a_server_on_this_machine_only_says_nothing_about_its_neighbours(server_
 
 
 def test_a_server_on_all_interfaces_warns_that_everybody_can_use_it(tmp_path: Path) -> None:
-    with serving(tmp_path, "--port", "0"):
+    with running(tmp_path, "luigiviz", "serve", "--port", "0"):
         output = wait_for(
             lambda: text if "serving on" in (text := (tmp_path / "out").read_text()) else None, "the server"
         )
     assert "Every machine that can reach this one can use the scheduler" in output
 
 
+def test_waitress_can_serve_the_application_by_its_name(tmp_path: Path) -> None:
+    def found_url() -> str | None:
+        found = re.search(r"Serving on (http://\S+)", (tmp_path / "out").read_text())
+        return found[1] if found else None
+
+    with running(tmp_path, "waitress", "--listen=127.0.0.1:0", "--call", "luigiviz:create_app"):
+        url = wait_for(found_url, "waitress to say where it listens")
+        with urllib.request.urlopen(f"{url}/api/task_list", timeout=30) as answer:
+            assert json.load(answer) == {"response": {}}
+
+
 def test_a_unix_socket_serves_its_owner_and_is_removed_in_the_end(tmp_path: Path) -> None:
     path = tmp_path / "luigi.sock"
-    with serving(tmp_path, "--unix-socket", str(path)) as process:
+    with running(tmp_path, "luigiviz", "serve", "--unix-socket", str(path)) as process:
         assert wait_for(lambda: status_over(path), "an answer over the socket") == 204
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         process.terminate()
@@ -159,7 +173,7 @@ def test_a_unix_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "luigi.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
         left.bind(str(path))
-    with serving(tmp_path, "--unix-socket", str(path)):
+    with running(tmp_path, "luigiviz", "serve", "--unix-socket", str(path)):
         assert wait_for(lambda: status_over(path), "an answer over the socket") == 204
 
 
