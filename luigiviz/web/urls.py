@@ -10,7 +10,6 @@ from hashlib import blake2s
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from flask import Flask, request, url_for
-from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
 #: Ids that a URL path cannot carry.
@@ -91,9 +90,10 @@ def this_url() -> str:
     """The page that is being shown, as a local path with its query: where a form leads back to."""
     if request.endpoint is None or request.method != "GET":
         return url_for("tasks.index")
-    query = MultiDict(request.args)
-    query.pop("notice", None)
-    return url_for(request.endpoint, **{**query.to_dict(flat=False), **(request.view_args or {})})
+    # Not as arguments of url_for: a field may be called "endpoint" or "_scheme".
+    query = [(name, value) for name, value in request.args.items(multi=True) if name != "notice"]
+    page = url_for(request.endpoint, **(request.view_args or {}))
+    return f"{page}?{urlencode(query)}" if query else page
 
 
 def local_url(target: str | None) -> str:
