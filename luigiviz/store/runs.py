@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
-from luigiviz.store.events import DONE, END_STATUSES, FAILED, RUNNING
+from luigiviz.store.events import END_STATUSES, RUNNING
 
 #: What became of a run, see ``HistoryRun.outcome``.
 LOST = "LOST"
@@ -36,7 +37,7 @@ class HistoryRun:
     events: tuple[RunEvent, ...]
     #: The last event's name; "" for a record without events.
     status: str
-    #: When it was first handed to a worker; None if it never was.
+    #: When it was first handed to a worker; None if it never was. Of a record that Luigi wrote: in its last attempt.
     started: float | None
     #: When it was done or failed; None if it goes on, or its end was never reported.
     finished: float | None
@@ -107,6 +108,7 @@ def make_run(
 ) -> HistoryRun:
     """Make a run from its rows; ``events`` are (name, local time) in the order in which they were recorded."""
     told = _in_epoch(events)
+    last = _last_attempt(told)
     status = told[-1].name if told else ""
     finished = told[-1].at if status in END_STATUSES else None
     return HistoryRun(
@@ -117,9 +119,9 @@ def make_run(
         params=params,
         events=told,
         status=status,
-        started=next((event.at for event in told if event.name == RUNNING), None),
+        started=next((event.at for event in last if event.name == RUNNING), None),
         finished=finished,
-        run_seconds=_run_seconds(told) if finished is not None else None,
+        run_seconds=_run_seconds(last) if finished is not None else None,
         superseded=superseded,
     )
 
@@ -146,19 +148,17 @@ def _in_epoch(events: Iterable[tuple[str, datetime]]) -> tuple[RunEvent, ...]:
     return tuple(told)
 
 
-def _run_seconds(events: tuple[RunEvent, ...]) -> float | None:
-    """Add up the times from each RUNNING to the event after it.
+def _last_attempt(events: tuple[RunEvent, ...]) -> tuple[RunEvent, ...]:
+    """Leave out what came before: a record that Luigi wrote holds all attempts of a task, one after the other."""
+    ends = [index for index, event in enumerate(events[:-1]) if event.name in END_STATUSES]
+    return events[ends[-1] + 1 :] if ends else events
 
-    Records that Luigi wrote hold several runs; there it is the last one that counts, so that a total
-    over days of retries is not taken for one long run.
-    """
-    begin = 0
-    for index, event in enumerate(events[:-1]):
-        if event.name in (DONE, FAILED):
-            begin = index + 1
+
+def _run_seconds(events: tuple[RunEvent, ...]) -> float | None:
+    """Add up the times from each RUNNING to the event after it."""
     spans = [
         following.at - event.at
-        for event, following in zip(events[begin:], events[begin + 1 :], strict=False)
+        for event, following in pairwise(events)
         if event.name == RUNNING and following.name != RUNNING
     ]
     return max(0.0, sum(spans)) if spans else None
