@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from flask import Flask
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from luigiviz.config import Settings, load_settings
@@ -84,9 +85,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     cors.init_app(app, settings.cors)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.register_error_handler(HTTPException, layout.error_page)
+    app.register_error_handler(HTTPException, _answer_error)
     parts.service.start()
     return app
+
+
+def _answer_error(error: HTTPException) -> ResponseReturnValue:
+    """Answer an error as JSON to clients of the API, and as a page to people."""
+    return api.refuse_http(error) if request.path.startswith("/api/") else layout.error_page(error)
 
 
 def _wire(settings: Settings) -> Luigiviz:

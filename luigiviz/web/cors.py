@@ -50,6 +50,9 @@ def _as_configured(response: Response, settings: CorsSettings) -> Response:
     if "Origin" not in request.headers:
         del headers["Access-Control-Allow-Origin"]
         return response
+    if headers["Access-Control-Allow-Origin"] != "*":
+        # flask-cors leaves it out where only one origin is listed, but a cache must not give that answer to others.
+        response.vary.add("Origin")
     if request.method == "OPTIONS":
         headers["Access-Control-Max-Age"] = str(settings.max_age)
         headers["Access-Control-Allow-Methods"] = settings.allowed_methods
