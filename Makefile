@@ -52,4 +52,4 @@ $(STAMPS)/run: pyproject.toml constraints.txt scripts/setup scripts/system-packa
 
 $(STAMPS)/dev: pyproject.toml constraints.txt scripts/setup scripts/system-packages
 	@PYTHON="$(PYTHON)" scripts/setup dev
-	@touch $@
+	@touch $(STAMPS)/run $@
