@@ -48,7 +48,7 @@ def test_a_disabled_task_runs_again_once_it_is_re_enabled(pipeline_on: PipelineF
 
 
 def test_the_task_of_a_killed_worker_fails_and_is_run_by_another(pipeline_on: PipelineFactory) -> None:
-    pipeline = pipeline_on("retry_delay = 2\nworker_disconnect_delay = 2\n")
+    pipeline = pipeline_on("retry_delay = 2\nworker_disconnect_delay = 3\n")
     victim = pipeline.start("AfterTheSurvivor", "--worker-keep-alive")
     pipeline.wait_for_starts(1)
     heir = pipeline.start("AfterTheSurvivor", "--worker-keep-alive")
