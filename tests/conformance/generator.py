@@ -332,8 +332,6 @@ def _query(taste: _Taste) -> Step:
         task_list["limit"] = taste.chance(0.5)
     if taste.chance(0.3):
         task_list["max_shown_tasks"] = random.choice((None, 0, 1, 2, 5))
-    if taste.circular:
-        task_list.pop("upstream_status", None)
     graph = {"task_id": task_id} | random.choice(({}, {"include_done": False}, {"include_done": True}))
     return random.choice(
         (
@@ -424,5 +422,4 @@ def make_plan(seed: int | str | Random, length: int = 120) -> Plan:
         config=_config(taste),
         resources=totals if taste.has("resources") else {},
         look_every=random.choice((0, 10, 25)),
-        circular=taste.circular,
     )

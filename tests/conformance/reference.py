@@ -150,9 +150,7 @@ class _Metrics(NoMetricsCollector):  # type: ignore[misc]
         self.events = events
 
     def handle_task_started(self, task: Any) -> None:
-        # Over the wire comes an id, with which no collector of Luigi's can do anything.
-        if isinstance(task, LuigiTask):
-            self.events.append(("started", task.id, None))
+        self.events.append(("started", task.id, None))
 
     def handle_task_failed(self, task: Any) -> None:
         self.events.append(("failed", task.id, None))
@@ -209,6 +207,12 @@ class ReferenceScheduler(LuigiScheduler):  # type: ignore[misc]
         """Prune as Luigi does, unless frozen."""
         if not self.frozen:
             super().prune()
+
+    def update_metrics_task_started(self, task: Any) -> None:
+        """Count a task as started. Over the wire comes an id, on which Luigi's own collectors raise: here it is looked up."""
+        known = self._state._tasks.get(task) if isinstance(task, str) else task
+        if known is not None:
+            super().update_metrics_task_started(known)
 
     def _upstream_status(self, task_id: str, table: dict[str, str]) -> Any:
         unknown = [(task, task.deps) for task in self._state._status_tasks["UNKNOWN"].values() if task.deps]

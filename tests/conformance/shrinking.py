@@ -81,7 +81,7 @@ def _without_settings(plan: Plan, still: Callable[[Plan], bool]) -> Plan:
         candidate = replace(plan, resources={key: value for key, value in plan.resources.items() if key != name})
         if still(candidate):
             plan = candidate
-    return replace(plan, circular=False) if plan.circular and still(replace(plan, circular=False)) else plan
+    return plan
 
 
 def _simpler_arguments(plan: Plan, still: Callable[[Plan], bool]) -> Plan:

@@ -72,12 +72,10 @@ class Plan:
     resources: dict[str, float] = field(default_factory=dict)
     #: Take a look that prunes after each n-th step; 0: never.
     look_every: int = 0
-    #: Dependencies may run in a circle. Luigi's upstream status is left out of the comparison while they do.
-    circular: bool = False
 
     def as_code(self) -> str:
         """Show the plan as Python code that makes it again."""
         lines = ["Plan(", f"    config={self.config!r},", f"    resources={self.resources!r},", "    steps=("]
         lines += [f"        {step!r}," for step in self.steps]
-        lines += ["    ),", f"    look_every={self.look_every},", f"    circular={self.circular},", ")"]
+        lines += ["    ),", f"    look_every={self.look_every},", ")"]
         return "\n".join(lines)
