@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,6 +22,8 @@ bp = Blueprint("api", __name__)
 
 #: The form field or query parameter that holds the arguments.
 FIELD = "data"
+
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class BadRequestError(Exception):
@@ -84,7 +87,17 @@ def _arguments() -> dict[str, Any]:
         raise BadRequestError(f"{FIELD} is not JSON: {error}") from error
     if not isinstance(arguments, dict):
         raise BadRequestError(f"{FIELD} must be a JSON object, not {type(arguments).__name__}")
+    if _ESCAPED_SURROGATE.search(text):
+        _refuse_lone_surrogates(arguments)
     return arguments
+
+
+def _refuse_lone_surrogates(arguments: dict[str, Any]) -> None:
+    """Refuse half a character, which no link, database or page could hold; whole pairs have become one character."""
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadRequestError(f"{FIELD} is not Unicode: it has a surrogate without its partner") from error
 
 
 def _field() -> str | None:
@@ -112,7 +125,7 @@ def _parse(encoded: bytes) -> dict[str, list[str]]:
 def dump(value: Any) -> bytes:
     """Return a value as JSON.
 
-    orjson is several times faster, but refuses lone surrogates and whole numbers beyond 64 bits.
+    orjson is several times faster, but refuses whole numbers beyond 64 bits.
     """
     try:
         return orjson.dumps(value)
