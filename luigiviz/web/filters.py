@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 from math import isfinite
 
 from flask import Flask, g, has_request_context
+from markupsafe import Markup, escape
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 #: Luigi's own worker ids: ``Worker(salt=123, workers=1, host=h, username=u, pid=42)``.
 _LUIGI_WORKER = re.compile(r"Worker\(.*\bhost=([^,()]+).*\bpid=(\d+)", re.DOTALL)
 
+#: Where a name may be broken into lines: after a dot or an underscore, and before a capital after a small letter.
+_SEAM = re.compile(r"(?<=[._])(?=[^._])|(?<=[a-z0-9])(?=[A-Z])")
+
 
 def init_app(app: Flask) -> None:
     """Register the filters with the app's templates."""
-    for writer in (timestamp, utc, iso, ago, duration, number, whole, short_worker):
+    for writer in (timestamp, clock, utc, iso, ago, duration, number, whole, short_worker, breakable):
         app.add_template_filter(writer)
     app.add_template_global(zone_name)
 
@@ -40,6 +44,20 @@ def timestamp(seconds: float | None) -> str:
     return "" if seconds is None else _local(seconds).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def clock(seconds: float | None) -> str:
+    """``03:15:02 CET`` if that was today, else the whole timestamp."""
+    if seconds is None:
+        return ""
+    moment = _local(seconds)
+    return moment.strftime("%H:%M:%S %Z") if moment.date() == _local(_now()).date() else timestamp(seconds)
+
+
+def _now() -> float:
+    """The scheduler's clock as the request read it, or else the machine's."""
+    now = g.get("luigiviz_now") if has_request_context() else None
+    return time.time() if now is None else now
+
+
 def utc(seconds: float | None) -> str:
     """``2026-11-24 02:15:02 UTC``."""
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -54,9 +72,7 @@ def ago(seconds: float | None, now: float | None = None) -> str:
     """``3 min ago`` or ``in 3 min``, counted from the scheduler's clock."""
     if seconds is None:
         return ""
-    if now is None:
-        now = g.get("luigiviz_now") if has_request_context() else None
-    distance = (time.time() if now is None else now) - seconds
+    distance = (_now() if now is None else now) - seconds
     if abs(distance) < 1:
         return "just now"
     words = _rough(abs(distance))
@@ -107,6 +123,15 @@ def whole(value: float) -> int:
 
 
 def short_worker(name: str) -> str:
-    """Host and pid of a worker with one of Luigi's own long ids; other names as they are."""
+    """``etl-07:4123``, host and pid of a worker with one of Luigi's own long ids; other names as they are."""
     match = _LUIGI_WORKER.match(name)
-    return f"{match[1]}:{match[2]}" if match else name
+    if match is None:
+        return name
+    host = match[1].strip()
+    is_address = host.replace(".", "").isdecimal()
+    return f"{host if is_address else host.partition('.')[0]}:{match[2]}"
+
+
+def breakable(name: str) -> Markup:
+    """A name that lines break between its words, rather than anywhere."""
+    return Markup("<wbr>").join(escape(part) for part in _SEAM.split(name))

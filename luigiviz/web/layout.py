@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from luigiviz import __version__
 from luigiviz.engine.statuses import (
     BATCH_RUNNING,
     DISABLED,
@@ -21,7 +22,7 @@ from luigiviz.engine.statuses import (
     UPSTREAM_RUNNING,
 )
 from luigiviz.engine.views import Overview
-from luigiviz.web import filters, urls
+from luigiviz.web import assets, filters, urls
 from luigiviz.web.current import get_service, get_settings
 from luigiviz.web.live import fragment, is_unchanged
 
@@ -82,10 +83,11 @@ _ERROR_WORDS = {
 def init_app(app: Flask) -> None:
     """Register filters, template globals and links. Call it before blueprints are registered."""
     urls.init_app(app)
+    assets.init_app(app)
     filters.init_app(app)
     for helper in (current_overview, notice, poll_every, status_word, status_icon):
         app.add_template_global(helper)
-    app.add_template_global(DISPLAY_STATUSES, "DISPLAY_STATUSES")
+    app.jinja_env.globals.update(DISPLAY_STATUSES=DISPLAY_STATUSES, luigiviz_version=__version__)
 
 
 def get_overview() -> Overview:

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping
 
 
-def rerun_command(module: str | None, family: str, params: Mapping[str, str], scheduler_url: str) -> str:
-    """The ``luigi`` command line of a task, quoted for a shell.
+def rerun_command(module: str | None, family: str, params: Mapping[str, str], scheduler_url: str) -> list[str]:
+    """The ``luigi`` command line of a task, word by word, each quoted for a shell.
 
     Luigi's BoolParameter is a flag: ``True`` is written as the bare option, ``False`` by leaving it out.
     Luigi sends values only, not their types, so text that reads ``True`` or ``False`` is taken for one.
@@ -27,7 +27,7 @@ def rerun_command(module: str | None, family: str, params: Mapping[str, str], sc
         elif value != "False":
             words += [option, value]
     words += ["--scheduler-url", scheduler_url]
-    return shlex.join(words)
+    return [shlex.quote(word) for word in words]
 
 
 def has_flags(params: Mapping[str, str]) -> bool:

@@ -32,6 +32,9 @@ bp = Blueprint("tasks", __name__)
 #: Statuses that ``mark_as_done`` accepts.
 MARKABLE = frozenset({RUNNING, FAILED, DISABLED})
 
+#: Luigi's default for ``retry_count``, which stands for "as often as it takes".
+NEVER = 999_999_999
+
 
 def _boxes_context() -> dict[str, object]:
     query = parse_query()
@@ -47,7 +50,8 @@ def _boxes_context() -> dict[str, object]:
 def _families_context() -> dict[str, object]:
     query = parse_query()
     overview = get_overview()
-    families = get_service().families()
+    # Tasks that were only named as dependencies have no family: the status box "Unknown" leads to them.
+    families = [family for family in get_service().families() if family.family]
     shown = families[:MAX_FAMILIES]
     return {
         "namespaces": namespaces(shown),
@@ -136,6 +140,7 @@ def _detail_context(detail: TaskDetail) -> dict[str, object]:
         "is_running": row.status in (RUNNING, BATCH_RUNNING),
         "can_be_marked": row.status in MARKABLE,
         "has_history": overview.has_task_history,
+        "never": NEVER,
         "back": task_url(row.task_id),
         "live_url": url_for("tasks.live", task_id=row.task_id, v=overview.version, until=valid_until(overview, (row,))),
     }
