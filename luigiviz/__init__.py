@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from luigiviz.version import __version__
+
 if TYPE_CHECKING:
     from flask import Flask
 
     from luigiviz.config import Settings
 
 __all__ = ["__version__", "create_app"]
-
-__version__ = "0.1.0"
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from luigiviz import __version__
 from luigiviz.engine.statuses import (
     BATCH_RUNNING,
     DISABLED,
@@ -22,6 +21,7 @@ from luigiviz.engine.statuses import (
     UPSTREAM_RUNNING,
 )
 from luigiviz.engine.views import Overview
+from luigiviz.version import __version__
 from luigiviz.web import assets, filters, urls
 from luigiviz.web.current import get_service, get_settings
 from luigiviz.web.live import fragment, is_unchanged
@@ -85,9 +85,15 @@ def init_app(app: Flask) -> None:
     urls.init_app(app)
     assets.init_app(app)
     filters.init_app(app)
-    for helper in (current_overview, notice, poll_every, status_word, status_icon):
-        app.add_template_global(helper)
-    app.jinja_env.globals.update(DISPLAY_STATUSES=DISPLAY_STATUSES, luigiviz_version=__version__)
+    app.jinja_env.globals.update(
+        DISPLAY_STATUSES=DISPLAY_STATUSES,
+        luigiviz_version=__version__,
+        current_overview=current_overview,
+        notice=notice,
+        poll_every=poll_every,
+        status_word=status_word,
+        status_icon=status_icon,
+    )
 
 
 def get_overview() -> Overview:

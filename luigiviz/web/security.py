@@ -55,7 +55,6 @@ def _add_headers(response: Response) -> Response:
     headers.setdefault("Content-Security-Policy", content_security_policy(get_settings().frame_ancestors))
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
     # Pages show the state of a moment; a shared cache must not keep them. Static files have their own rules.
     if response.mimetype == "text/html":
         headers.setdefault("Cache-Control", "no-store")

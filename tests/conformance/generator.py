@@ -266,7 +266,7 @@ def _worker_info(taste: _Taste) -> Step:
 
 def _batcher(taste: _Taste) -> Step:
     random = taste.random
-    args = {"worker": taste.worker(), "task_family": random.choice(taste.families)}
+    args: dict[str, Any] = {"worker": taste.worker(), "task_family": random.choice(taste.families)}
     args["batched_args"] = random.choice((["n"], ["n"], ["n", "x"], [], ["absent"]))
     if taste.chance(0.7):
         args["max_batch_size"] = random.choice((float("inf"), 1, 2, 3, 0))
@@ -277,14 +277,19 @@ def _run_message(taste: _Taste) -> Step:
     """What a running task tells of itself."""
     random = taste.random
     task_id = taste.any_task()
-    method = random.choice(("set_task_status_message", "set_task_progress_percentage", "decrease_running_task_resources", "add_task"))
+    methods = ("set_task_status_message", "set_task_progress_percentage", "decrease_running_task_resources", "add_task")
+    method = random.choice(methods)
     if method == "add_task":
-        return Call(method, {"worker": taste.worker(), "task_id": task_id, "status": "RUNNING", "tracking_url": "http://t"})
+        return Call(
+            method, {"worker": taste.worker(), "task_id": task_id, "status": "RUNNING", "tracking_url": "http://t"}
+        )
     if method == "set_task_status_message":
         return Call(method, {"task_id": task_id, "status_message": random.choice(("half", "é", None))})
     if method == "set_task_progress_percentage":
         return Call(method, {"task_id": task_id, "progress_percentage": random.choice((0, 50, 99.5, None))})
-    return Call(method, {"task_id": task_id, "decrease_resources": taste.amounts() | random.choice(({}, {"r": -1}, {"z": 1}))})
+    return Call(
+        method, {"task_id": task_id, "decrease_resources": taste.amounts() | random.choice(({}, {"r": -1}, {"z": 1}))}
+    )
 
 
 def _message(taste: _Taste) -> Step:
@@ -416,7 +421,9 @@ def make_plan(seed: int | str | Random, length: int = 120) -> Plan:
             if taste.chance(0.7)
         ]
     steps += [maker(taste) for maker in random.choices(makers, weights, k=length)]
-    totals = {name: random.choice((0, 1, 1, 2, 3, 5)) for name in taste.resources if taste.chance(0.7)}
+    totals: dict[str, float] = {
+        name: random.choice((0, 1, 1, 2, 3, 5)) for name in taste.resources if taste.chance(0.7)
+    }
     return Plan(
         steps=tuple(steps),
         config=_config(taste),

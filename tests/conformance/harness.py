@@ -96,8 +96,8 @@ class Run:
                 self.made.append(step)
             case Call(method, args):
                 self._call(method, args)
-            case CallWithBatch(method, args, index):
-                batch_id = self._batch_ids[index % len(self._batch_ids)] if self._batch_ids else "no such batch"
+            case CallWithBatch(method, args, number):
+                batch_id = self._batch_ids[number % len(self._batch_ids)] if self._batch_ids else "no such batch"
                 self._call(method, args | {"batch_id": batch_id})
             case AskForWork():
                 self._ask_for_work(step)
@@ -133,7 +133,7 @@ class Run:
         given = self._given.get(step.worker)
         if not given:
             return
-        run = given[step.index % len(given)]
+        run = given[step.number % len(given)]
         if not step.keep:
             given.remove(run)
         args: dict[str, Any] = {"worker": step.worker, "task_id": run.task_id, "status": step.status, "runnable": None}
@@ -150,7 +150,9 @@ class Run:
             return None
         self.made.append(Call(method, args))
         if method == "add_task" and "resources" in args and args.get("status", "PENDING") == "PENDING":
-            described = {name: args[name] for name in ("resources", "retry_policy_dict") if name in args}
+            described: dict[str, Any] = {
+                name: args[name] for name in ("resources", "retry_policy_dict") if name in args
+            }
             self._described[args["task_id"]] = described
         answer = self._compare(method, args)
         if method == "get_work" and "batch_id" in answer:
@@ -241,7 +243,9 @@ class Run:
         tasks = list(self.luigi.scheduler._state._tasks)
         if self.thorough:
             looks += LOOKS
-            looks += [Call(method, {"task_id": task}) for task in tasks for method in ("dep_graph", "inverse_dep_graph")]
+            looks += [
+                Call(method, {"task_id": task}) for task in tasks for method in ("dep_graph", "inverse_dep_graph")
+            ]
         else:
             looks = looks[self._turn % len(looks) :][:1] if looks else []
             looks.append(LOOKS[self._turn % len(LOOKS)])

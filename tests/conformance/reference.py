@@ -30,7 +30,9 @@ from luigi.task_history import NopHistory
 TASK_STATUSES = ("PENDING", "RUNNING", "BATCH_RUNNING", "DONE", "FAILED", "DISABLED", "UNKNOWN")
 UPSTREAM_STATUSES = ("UPSTREAM_RUNNING", "UPSTREAM_MISSING_INPUT", "UPSTREAM_FAILED", "UPSTREAM_DISABLED")
 #: Keys of a worker's info that clash with Luigi's own in ``worker_list``, which then raises.
-CLASHING_INFO = frozenset({"name", "last_active", "started", "state", "first_task_display_name", "num_unread_rpc_messages"})
+CLASHING_INFO = frozenset(
+    {"name", "last_active", "started", "state", "first_task_display_name", "num_unread_rpc_messages"}
+)
 
 
 class FakeClock:
@@ -127,7 +129,7 @@ def patched_luigi(clock: FakeClock) -> Iterator[None]:
                 setattr(owner, name, value)
 
 
-class _History(NopHistory):  # type: ignore[misc]
+class _History(NopHistory):
     """Notes what Luigi would write to the history database."""
 
     def __init__(self, events: list[tuple[Any, ...]]) -> None:
@@ -143,7 +145,7 @@ class _History(NopHistory):  # type: ignore[misc]
         self.events.append(("history_running", task.id, worker_host))
 
 
-class _Metrics(NoMetricsCollector):  # type: ignore[misc]
+class _Metrics(NoMetricsCollector):
     """Notes what Luigi tells its metrics collector."""
 
     def __init__(self, events: list[tuple[Any, ...]]) -> None:
@@ -189,11 +191,12 @@ DEFAULTS: dict[str, Any] = {
 def _make_config(values: dict[str, Any]) -> Any:
     config = SimpleNamespace(**(DEFAULTS | values), metrics_collector=luigi.scheduler.MetricsCollectors.none)
     config.metrics_custom_import = None
-    config._get_retry_policy = lambda: RetryPolicy(config.retry_count, config.disable_hard_timeout, config.disable_window)
+    policy = RetryPolicy(config.retry_count, config.disable_hard_timeout, config.disable_window)
+    config._get_retry_policy = lambda: policy
     return config
 
 
-class ReferenceScheduler(LuigiScheduler):  # type: ignore[misc]
+class ReferenceScheduler(LuigiScheduler):
     """Luigi's scheduler; looking at it without pruning is possible."""
 
     def __init__(self, config: dict[str, Any], resources: dict[str, float]) -> None:
@@ -209,7 +212,7 @@ class ReferenceScheduler(LuigiScheduler):  # type: ignore[misc]
             super().prune()
 
     def update_metrics_task_started(self, task: Any) -> None:
-        """Count a task as started. Over the wire comes an id, on which Luigi's own collectors raise: here it is looked up."""
+        """Count a task as started. Over the wire comes an id, on which Luigi's collectors raise: it is looked up."""
         known = self._state._tasks.get(task) if isinstance(task, str) else task
         if known is not None:
             super().update_metrics_task_started(known)
@@ -241,7 +244,8 @@ class ReferenceScheduler(LuigiScheduler):  # type: ignore[misc]
                 members = self._state.get_batch_running_tasks(args["batch_id"])
                 if task is not None and task.status == "BATCH_RUNNING":
                     # The call gives the task its batch before it looks at the members of the batch.
-                    members = [m for m in self._state._status_tasks["BATCH_RUNNING"].values() if m is task or m in members]
+                    running = self._state._status_tasks["BATCH_RUNNING"].values()
+                    members = [member for member in running if member is task or member in members]
                 if not members:
                     return "running in an unknown batch"
                 if getattr(members[0], "resources_running", None) is None:

@@ -100,8 +100,11 @@ def _simpler_arguments(plan: Plan, still: Callable[[Plan], bool]) -> Plan:
 
 #: Arguments without which a call is no call.
 _NEEDED = frozenset(
-    "worker task_id task_family batched_args info message_id response status_message progress_percentage task_str "
-    "decrease_resources n content task family params expl owners task_name statistics resource amount".split()
+    [
+        *("worker", "task_id", "task_family", "batched_args", "info", "message_id", "response", "status_message"),
+        *("progress_percentage", "task_str", "decrease_resources", "n", "content", "task", "family", "params", "expl"),
+        *("owners", "task_name", "statistics", "resource", "amount"),
+    ]
 )
 
 

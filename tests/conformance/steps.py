@@ -38,7 +38,7 @@ class Report(NamedTuple):
 
     worker: str
     #: Which of them, counted round.
-    index: int
+    number: int
     status: str
     new_deps: tuple[str, ...] | None = None
     expl: str | None = None
@@ -57,7 +57,7 @@ class CallWithBatch(NamedTuple):
 
     method: str
     args: dict[str, Any]
-    index: int
+    number: int
 
 
 Step = Advance | Call | AskForWork | Report | Crash | CallWithBatch
