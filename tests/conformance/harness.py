@@ -15,7 +15,7 @@ from tests.conformance.steps import Advance, AskForWork, Call, CallWithBatch, Cr
 
 MakeSide = Callable[[dict[str, Any], dict[str, float], FakeClock], Side]
 
-#: The parts of an answer that hang on upstream status, which is not defined in Luigi where dependencies run in a circle.
+#: The parts of an answer that hang on upstream status: not defined in Luigi where dependencies run in a circle.
 _COUNTS = ("n_pending_tasks", "n_unique_pending", "n_pending_last_scheduled", "running_tasks")
 _GRAPHS = frozenset({"graph", "dep_graph", "inverse_dep_graph"})
 

@@ -5,10 +5,12 @@ Four things in Luigi hang on chance or on a leak. The reference fixes each in on
 
 - Sets of strings and objects are walked in hash order. Here they keep the order of insertion; dependencies that are
   announced again in another order keep their first order.
-- A worker with few tasks walks a set of them, others walk tasks by status. Here all walk by status, so tasks of equal rank
-  come PENDING before RUNNING, then in the order in which they got that status. Both ways hold the same tasks; that is asserted.
+- A worker with few tasks walks a set of them, others walk tasks by status. Here all walk by status, so tasks of equal
+  rank come PENDING before RUNNING, then in the order in which they got that status. Both ways hold the same tasks;
+  that is asserted.
 - Tasks that were forgotten stay in their workers' sets: they are counted as pending, and handed out. Here they leave.
-- The upstream status of an UNKNOWN task is "" or that of its dependencies, depending on the order of the walk. Here it is "".
+- The upstream status of an UNKNOWN task is "" or that of its dependencies, depending on the order of the walk. Here it
+  is "".
 """
 
 from __future__ import annotations
