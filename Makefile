@@ -7,7 +7,7 @@ STAMPS := .venv/.stamps
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format bench e2e lock clean
+.PHONY: help setup run demo test lint format bench e2e fuzz lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ format: $(STAMPS)/dev ## format the code and fix what can be fixed by machine
 
 bench: $(STAMPS)/dev ## side-by-side benchmarks against luigid
 	$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(STAMPS)/dev ## compare the engine with Luigi's scheduler over ten million random calls (ARGS="--calls 1000000")
+	$(BIN)/python -m tests.conformance.fuzz $(ARGS)
 
 lock: ## remake constraints.txt from the newest releases that pyproject.toml allows
 	@PYTHON="$(PYTHON)" scripts/lock

@@ -7,6 +7,7 @@ rarely gets deep into anything. Most steps are those of workers that keep to Lui
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -407,11 +408,19 @@ def _recipe(taste: _Taste) -> tuple[list[Callable[[_Taste], Step]], list[float]]
     return list(recipe), list(recipe.values())
 
 
-def make_plan(seed: int | str | Random, length: int = 120) -> Plan:
-    """Make the plan that belongs to a seed."""
-    random = seed if isinstance(seed, Random) else Random(seed)
+#: What makes a step, by name.
+STEP_MAKERS: dict[str, Callable[[_Taste], Step]] = {
+    maker.__name__.removeprefix("_"): maker
+    for maker in (
+        *(_announce, _claim, _report, _ask_for_work, _get_work, _advance, _ping, _worker_info, _batcher),
+        *(_run_message, _message, _steer, _change_resources, _pause, _query, _disable_worker, _crash),
+    )
+}
+
+
+def make_start(random: Random) -> tuple[_Taste, Plan]:
+    """Make the taste of a plan, and a plan that has only its first steps: workers that say who they are."""
     taste = _Taste(random)
-    makers, weights = _recipe(taste)
     steps: list[Step] = [_worker_info(taste) for _ in taste.workers if taste.chance(0.5)]
     if taste.has("batches"):
         steps += [
@@ -420,13 +429,21 @@ def make_plan(seed: int | str | Random, length: int = 120) -> Plan:
             for family in taste.families
             if taste.chance(0.7)
         ]
-    steps += [maker(taste) for maker in random.choices(makers, weights, k=length)]
     totals: dict[str, float] = {
         name: random.choice((0, 1, 1, 2, 3, 5)) for name in taste.resources if taste.chance(0.7)
     }
-    return Plan(
+    return taste, Plan(
         steps=tuple(steps),
         config=_config(taste),
         resources=totals if taste.has("resources") else {},
         look_every=random.choice((0, 10, 25)),
     )
+
+
+def make_plan(seed: int | str, length: int = 120) -> Plan:
+    """Make the plan that belongs to a seed."""
+    random = Random(seed)
+    taste, start = make_start(random)
+    makers, weights = _recipe(taste)
+    steps = [maker(taste) for maker in random.choices(makers, weights, k=length)]
+    return replace(start, steps=(*start.steps, *steps))

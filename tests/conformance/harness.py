@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from tests.conformance import snapshots
 from tests.conformance.reference import TASK_STATUSES, UPSTREAM_STATUSES, FakeClock, patched_luigi
@@ -76,16 +76,32 @@ class Run:
         self._batch_ids: list[str] = []
         self._messages: tuple[list[str], list[str]] = ([], [])
         self._turn = 0
+        self._steps = 0
+
+    def __enter__(self) -> Self:
+        """Make both schedulers and give Luigi's the fake clock."""
+        self._patch = patched_luigi(self.clock)
+        self._patch.__enter__()
+        self.luigi = LuigiSide(self.plan.config, self.plan.resources, self.clock)
+        self.engine = self._make_side(self.plan.config, self.plan.resources, self.clock)
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        """Give Luigi its clock back."""
+        self._patch.__exit__(*raised)
 
     def execute(self) -> None:
         """Carry out all steps; raise ``Difference`` at the first difference."""
-        with patched_luigi(self.clock):
-            self.luigi = LuigiSide(self.plan.config, self.plan.resources, self.clock)
-            self.engine = self._make_side(self.plan.config, self.plan.resources, self.clock)
-            for number, step in enumerate(self.plan.steps, start=1):
-                self._take(step)
-                if self.plan.look_every and number % self.plan.look_every == 0:
-                    self._look_and_prune()
+        with self:
+            for step in self.plan.steps:
+                self.take(step)
+
+    def take(self, step: Step) -> None:
+        """Carry out one step; raise ``Difference`` if the schedulers differ."""
+        self._take(step)
+        self._steps += 1
+        if self.plan.look_every and self._steps % self.plan.look_every == 0:
+            self._look_and_prune()
 
     # Steps
 
