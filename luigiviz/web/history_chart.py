@@ -127,8 +127,7 @@ def _only_drawing(document: bytes) -> bytes:
     root = ElementTree.fromstring(document)
     for parent in list(root.iter()):
         for child in list(parent):
-            tag, classes = child.tag, child.get("class", "").split()
-            if tag == f"{{{_SVG}}}script" or tag == f"{{{_SVG}}}desc" or {"tooltip", "text-overlay"} & set(classes):
+            if child.tag in (f"{{{_SVG}}}script", f"{{{_SVG}}}desc") or "tooltip" in child.get("class", "").split():
                 parent.remove(child)
     for element in root.iter():
         if not element.get("id"):
