@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 from dataclasses import dataclass
 
@@ -59,7 +60,8 @@ class Luigiviz:
     metrics: Metrics
 
     def close(self) -> None:
-        """Stop threads, and write what waits to be written."""
+        """Stop threads, and write what waits to be written; once is enough, more does no harm."""
+        atexit.unregister(self.close)
         self.service.close()
         if self.history is not None:
             self.history.close()
@@ -87,6 +89,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _answer_error)
     parts.service.start()
+    # WSGI has no way to tell an application that its server ends.
+    atexit.register(parts.close)
     return app
 
 

@@ -191,6 +191,23 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def exit_at_sigterm() -> None:
+    """Let SIGTERM raise SystemExit, so that what waits to be written is written at exit.
+
+    Servers such as ``waitress-serve`` leave SIGTERM's default, which ends the process on the spot. A server that
+    handles the signal keeps its handler, and only the main thread can have one. A second SIGTERM ends at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def leave(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(0)
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, leave)
+
+
 def _connection_limit() -> int:
     """As many connections as wanted, or as the limit on open files allows after it has been raised."""
     wanted = _CONNECTIONS + _OTHER_FILES

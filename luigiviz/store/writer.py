@@ -25,6 +25,8 @@ LINGER = 0.05
 #: Seconds between attempts while the database is away: doubled each time, from the first to the second.
 BACK_OFF = (0.1, 15.0)
 _CLOSING_DELAY = 0.2
+#: Seconds that a database gets to come back when it is already away at the moment of closing.
+_LAST_CHANCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,14 @@ class HistoryWriter:
                 self._flushing -= 1
 
     def close(self, timeout: float) -> None:
-        """Write what is queued, for at most ``timeout`` seconds, and end the thread."""
+        """Write what is queued, for at most ``timeout`` seconds, and end the thread.
+
+        A database that takes no events as we close is given a last chance, but not all that time.
+        """
         with self._condition:
             self._closing = True
+            if self._in_trouble:
+                timeout = min(timeout, _LAST_CHANCE)
             self._condition.notify_all()
         self._thread.join(timeout)
         with self._condition:

@@ -138,6 +138,19 @@ def test_closing_while_the_database_is_away_gives_up_in_time_and_counts(
     assert history.stats().dropped == 3
 
 
+def test_closing_writes_to_a_database_that_comes_back_at_that_moment(
+    open_history_at: OpenHistory, tmp_path: Path
+) -> None:
+    url, folder = _blocked(tmp_path)
+    history = open_history_at(url, back_off=(3600.0, 3600.0))
+    history.record([event("PENDING"), event("RUNNING")])
+    wait_for(lambda: history.stats().in_trouble, "an attempt to fail")
+    folder.rmdir()
+    history.close()
+    assert history.stats().dropped == 0
+    assert open_history_at(url).recent().total == 1
+
+
 @pytest.mark.parametrize("url", ["", "nonsense", "nosuchdb://x", "sqlite:////proc/nowhere/history.db"])
 def test_a_url_that_cannot_be_used_is_refused_with_a_reason(url: str) -> None:
     with pytest.raises(DatabaseUrlError):
