@@ -102,7 +102,7 @@ def test_a_forgotten_task_is_not_handed_out_again(
 ) -> None:
     monkeypatch.setattr("luigi.scheduler.time", SimpleNamespace(time=clock))
 
-    def get_work_after_removal(scheduler: Any) -> dict[str, Any]:
+    def wait_until_it_is_gone(scheduler: Any) -> Any:
         # An assistant may run the task, but does not keep it from being forgotten.
         scheduler.add_task(task_id="A", worker="w", family="F", assistant=True)
         # Luigi looks at a worker's own tasks only where others have more.
@@ -115,13 +115,15 @@ def test_a_forgotten_task_is_not_handed_out_again(
             scheduler.ping(worker="v")
         scheduler.prune()
         assert set(scheduler.task_list()) == {"B", "C", "D"}
-        answer: dict[str, Any] = scheduler.get_work(worker="w")
-        return answer
+        return scheduler
 
-    luigi = get_work_after_removal(LuigiScheduler(worker_disconnect_delay=10_000.0))
-    assert (luigi["task_id"], luigi["n_pending_tasks"]) == ("A", 1)
-    ours = get_work_after_removal(make_scheduler(worker_disconnect_delay=10_000.0))
-    assert (ours["task_id"], ours["n_pending_tasks"]) == (None, 0)
+    luigi = wait_until_it_is_gone(LuigiScheduler(worker_disconnect_delay=10_000.0))
+    assert luigi.count_pending("w")["n_pending_tasks"] == 1
+    with pytest.raises(KeyError):
+        luigi.get_work(worker="w")
+    ours = wait_until_it_is_gone(make_scheduler(worker_disconnect_delay=10_000.0))
+    answer = ours.get_work(worker="w")
+    assert (answer["task_id"], answer["n_pending_tasks"]) == (None, 0)
 
 
 def test_batchers_of_vanished_workers_are_kept_up_to_a_number(make_scheduler: MakeScheduler, clock: Clock) -> None:
