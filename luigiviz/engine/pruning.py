@@ -6,6 +6,9 @@ Luigi walks all workers and tasks; here only those are looked at that a deadline
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
+
 from luigiviz.engine.model import Task
 from luigiviz.engine.runs import RUN_STATUSES
 from luigiviz.engine.state import State
@@ -17,9 +20,7 @@ def prune(state: State, now: float) -> None:
     """Apply everything that is due."""
     _prune_workers(state, now)
     removed = []
-    for task in state.deadlines.due_tasks(now):
-        if state.tasks.get(task.id) is not task:
-            continue
+    for task in _walk(state, now):
         _fail_if_deserted(state, task, now)
         _mark_for_removal_if_unwanted(state, task, now)
         _re_enable_if_due(state, task, now)
@@ -28,6 +29,30 @@ def prune(state: State, now: float) -> None:
             removed.append(task)
     for task in removed:
         state.remove(task, now)
+
+
+def _walk(state: State, now: float) -> Iterator[Task]:
+    """Iterate over the tasks that are due, in order of creation.
+
+    What happens to one task can make another one due. As in Luigi's walk over all tasks, that one's turn comes in the
+    same walk if it was created later, and in the next walk if not.
+    """
+    deadlines = state.deadlines
+    waiting = {task.seq: task for task in deadlines.due_tasks(now)}
+    turns = list(waiting)
+    missed: dict[Task, None] = {}
+    while turns:
+        turn = heapq.heappop(turns)
+        task = waiting.pop(turn)
+        if state.tasks.get(task.id) is task:
+            yield task
+        for other in deadlines.due_tasks(now):
+            if other.seq <= turn:
+                missed[other] = None
+            elif other.seq not in waiting:
+                waiting[other.seq] = other
+                heapq.heappush(turns, other.seq)
+    deadlines.look_at.update(missed)
 
 
 def _prune_workers(state: State, now: float) -> None:
