@@ -25,6 +25,7 @@ from luigiviz.web import (
     history,
     layout,
     metrics,
+    proxy,
     resources,
     root,
     security,
@@ -85,6 +86,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     layout.init_app(app)
     security.init_app(app)
     cors.init_app(app, settings.cors)
+    proxy.init_app(app, settings.trusted_proxies)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.register_error_handler(HTTPException, _answer_error)

@@ -144,7 +144,7 @@ def serve(
         channel_timeout=_IDLE_SECONDS,
         max_request_body_size=settings.max_body_bytes * _BODY_FACTOR,
         asyncore_use_poll=True,  # select() cannot watch more than 1024 files
-        clear_untrusted_proxy_headers=True,
+        clear_untrusted_proxy_headers=not settings.trusted_proxies,
         ident="luigiviz",
     )
 

@@ -65,6 +65,8 @@ class Settings:
     max_body_bytes: int = 16 * 1024 * 1024
     #: The folder for all that is kept between runs.
     state_dir: Path = field(default_factory=default_state_dir)
+    #: How many reverse proxies stand in front, whose ``X-Forwarded-…`` headers are believed.
+    trusted_proxies: int = 0
     #: Who may show the pages in a frame: the ``frame-ancestors`` of the content security policy.
     frame_ancestors: str = "'self'"
     #: The least severe messages that are logged.

@@ -107,6 +107,7 @@ SETTINGS: tuple[Setting, ...] = (
             "poll_seconds": values.between(values.number, 0.2),
             "max_body_bytes": values.between(values.integer, 1024),
             "state_dir": values.path,
+            "trusted_proxies": values.between(values.integer, 0, 10),
             "frame_ancestors": values.text,
             "log_level": values.choice(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), upper=True),
         },
