@@ -87,7 +87,8 @@ def test_an_error_is_a_page_with_the_way_back(site: ServerProcess, walker: tuple
 
 
 def test_the_only_script_is_htmx_exactly_as_recorded(site: ServerProcess) -> None:
-    recorded = dict(reversed(line.split()) for line in (VENDOR / "SHA256SUMS").read_text().splitlines())
+    lines = (VENDOR / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    recorded = {name: digest for digest, name in map(str.split, lines)}
     for name, digest in recorded.items():
         assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == digest
         assert hashlib.sha256(site.get(f"/static/vendor/{name}").body).hexdigest() == digest
