@@ -94,12 +94,17 @@ class BatchIndex:
         """Make an index without batchers."""
         #: worker id -> family -> (names of combined parameters, most tasks in a batch)
         self.batchers: dict[str, dict[str, tuple[tuple[str, ...], float]]] = {}
+        #: worker id -> number of its entry; entries are kept in the order of their numbers.
+        self.numbers: dict[str, int] = {}
+        self.last_number = 0
         self._combinations: dict[str, dict[frozenset[str], Combination]] = {}
 
     def set_batcher(
         self, worker_id: str, family: str, names: tuple[str, ...], max_batch_size: float, ready: Iterable[ReadyEntry]
     ) -> None:
         """Announce a batcher; ``ready`` are the family's schedulable tasks."""
+        if worker_id not in self.batchers:
+            self._number(worker_id)
         self.batchers.setdefault(worker_id, {})[family] = (names, max_batch_size)
         combinations = self._combinations.setdefault(family, {})
         combined = frozenset(names)
@@ -113,13 +118,26 @@ class BatchIndex:
         """Return a worker's batcher of a family: names of combined parameters, and most tasks in a batch."""
         return self.batchers.get(worker_id, {}).get(family)
 
-    def retire(self, worker_id: str) -> None:
-        """Keep a vanished worker's batchers for a while, as the newest of a bounded number."""
+    def retire(self, worker_id: str) -> list[tuple[str, int]]:
+        """Keep a vanished worker's batchers for a while, as the newest of a bounded number.
+
+        Returns the entries that are gone, by worker id and number; the worker's own has a new number.
+        """
         batchers = self.batchers.pop(worker_id, None)
-        if batchers is not None:
-            self.batchers[worker_id] = batchers
-            while len(self.batchers) > MAX_WORKERS_WITH_BATCHERS:
-                del self.batchers[next(iter(self.batchers))]
+        if batchers is None:
+            return []
+        gone = [(worker_id, self.numbers[worker_id])]
+        self.batchers[worker_id] = batchers
+        self._number(worker_id)
+        while len(self.batchers) > MAX_WORKERS_WITH_BATCHERS:
+            oldest = next(iter(self.batchers))
+            del self.batchers[oldest]
+            gone.append((oldest, self.numbers.pop(oldest)))
+        return gone
+
+    def _number(self, worker_id: str) -> None:
+        self.last_number += 1
+        self.numbers[worker_id] = self.last_number
 
     def combinations(self) -> Iterator[tuple[str, Combination]]:
         """Iterate over families and what is kept for each set of combined parameters."""

@@ -78,6 +78,7 @@ def apply_claim(state: State, claim: Claim, worker: Worker, now: float) -> None:
         state.deadlines.look_at[task] = None
     state.watch_run(task)
     state.ready.release(task)
+    state.touch(task)
     state.version += 1
 
 
@@ -109,6 +110,7 @@ def _take_over_run(state: State, task: Task, claim: Claim, worker: Worker, now: 
         task.tracking_url = claim.tracking_url
         for member in state.runs.members(task.batch_id):
             member.tracking_url = claim.tracking_url
+            state.touch(member)
     if claim.batchable is not None:
         state.set_batchable(task, claim.batchable)
 
@@ -118,6 +120,7 @@ def _explain(state: State, task: Task, claim: Claim) -> None:
         task.expl = claim.expl
         for member in state.runs.members(task.batch_id):
             member.expl = claim.expl
+            state.touch(member)
 
 
 def _claim_status(state: State, task: Task, claim: Claim, worker: Worker, now: float) -> None:

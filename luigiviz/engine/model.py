@@ -199,11 +199,24 @@ FOLLOWS_RESOURCES = Resources({"": 0})
 class Worker:
     """A worker process and what it told of itself. Times are seconds since the epoch."""
 
-    __slots__ = ("crews", "disabled", "host", "id", "info", "last_active", "last_get_work", "rpc_messages", "started")
+    __slots__ = (
+        "crews",
+        "disabled",
+        "host",
+        "id",
+        "info",
+        "last_active",
+        "last_get_work",
+        "rpc_messages",
+        "seq",
+        "started",
+    )
 
     def __init__(self, worker_id: str, now: float) -> None:
         """Make a worker that was seen now for the first time."""
         self.id = worker_id
+        #: Grows with first contact: names this worker, and no other that comes with the same id later.
+        self.seq = 0
         self.host: str | None = None
         self.last_active = now
         self.last_get_work: float | None = None

@@ -17,7 +17,15 @@ from luigiviz.engine.transitions import re_enable, schedule_retry, set_status
 
 
 def prune(state: State, now: float) -> None:
-    """Apply everything that is due."""
+    """Apply everything that is due. None of it is urgent to write down: the next pruning would do it again."""
+    if state.journal is None:
+        _prune(state, now)
+    else:
+        with state.journal.quietly():
+            _prune(state, now)
+
+
+def _prune(state: State, now: float) -> None:
     _prune_workers(state, now)
     removed = []
     for task in _walk(state, now):
@@ -82,6 +90,7 @@ def _fail_if_deserted(state: State, task: Task, now: float) -> None:
 def _mark_for_removal_if_unwanted(state: State, task: Task, now: float) -> None:
     if not task.crew.stakeholders and task.remove is None and task.status != RUNNING:
         task.remove = now + state.config.remove_delay
+        state.touch(task)
         state.deadlines.at(task.remove, task)
 
 

@@ -117,10 +117,7 @@ class Scheduler:
         self, worker: str, task_family: str, batched_args: Iterable[str], max_batch_size: float = float("inf")
     ) -> None:
         """Announce which parameters of a family a worker can combine, and how many tasks at most."""
-        family = self.state.shelves.families.get(task_family)
-        pending = family.by_status.get(PENDING, ()) if family else ()
-        ready = [task.ready for task in pending if task.ready is not None]
-        self.state.batches.set_batcher(worker, task_family, tuple(batched_args), max_batch_size, ready)
+        self.state.set_batcher(worker, task_family, tuple(batched_args), max_batch_size)
 
     def forgive_failures(self, task_id: str | None = None) -> Answer:
         """Make a FAILED task PENDING at once; its failures stay counted."""
@@ -223,6 +220,7 @@ class Scheduler:
         state.set_runner(task, worker_id)
         state.set_held(task, task.resources)
         task.time_running = now
+        state.touch(task)
         state.watch_run(task)
         record(state, task, RUNNING, now, host=host)
         return {
@@ -242,6 +240,7 @@ class Scheduler:
             state.set_runner(task, worker_id)
             state.set_held(task, FOLLOWS_RESOURCES)
             task.time_running = now
+            state.touch(task)
             state.watch_run(task)
         first = tasks[0]
         return {
@@ -284,7 +283,11 @@ class Scheduler:
 
     def ping(self, worker: str, **_newer: Any) -> Answer:
         """Note that a worker is alive, and hand it its messages."""
-        return {"rpc_messages": messages.collect(self._seen(worker, self._clock()))}
+        pinging = self._seen(worker, self._clock())
+        collected = messages.collect(pinging)
+        if collected:
+            self.state.touch_worker(pinging)
+        return {"rpc_messages": collected}
 
     def add_worker(self, worker: str, info: Any, **_newer: Any) -> None:
         """Take over what a worker says of itself: an object, or a list of pairs."""
@@ -292,7 +295,9 @@ class Scheduler:
 
     def _add_info(self, worker: Worker, info: Any) -> None:
         was_assistant = worker.assistant
-        worker.info = {**worker.info, **dict(info)}
+        before, worker.info = worker.info, {**worker.info, **dict(info)}
+        if worker.info != before:
+            self.state.touch_worker(worker)
         if was_assistant and not worker.assistant:
             self.state.look_at_runs(worker.id)
         self.state.version += 1
@@ -303,7 +308,9 @@ class Scheduler:
 
     def set_worker_processes(self, worker: str, n: int) -> None:
         """Ask a worker to use so many processes."""
-        messages.post(self.state.worker(worker, self._clock()), "set_worker_processes", n=n)
+        told = self.state.worker(worker, self._clock())
+        messages.post(told, "set_worker_processes", n=n)
+        self.state.touch_worker(told)
         self.state.version += 1
 
     # Messages, progress, statistics
@@ -312,25 +319,32 @@ class Scheduler:
         """Send a message to a task that a worker runs; answers the id under which to ask for its response."""
         if not self.config.send_messages:
             return {"message_id": None}
+        told = self.state.worker(worker, self._clock())
+        self.state.touch_worker(told)
         self.state.version += 1
-        return {"message_id": messages.post_to_task(self.state.worker(worker, self._clock()), task, content)}
+        return {"message_id": messages.post_to_task(told, task, content)}
 
     def add_scheduler_message_response(self, task_id: str, message_id: str, response: Any) -> None:
         """Keep a task's response to a message."""
         task = self.tasks.get(task_id)
         if task is not None:
             messages.keep_answer(task, message_id, response)
+            self.state.touch(task)
             self.state.version += 1
 
     def get_scheduler_message_response(self, task_id: str, message_id: str) -> Answer:
         """Take a task's response to a message; null while there is none."""
         task = self.tasks.get(task_id)
-        return {"response": None if task is None else messages.take_answer(task, message_id)}
+        if task is None or not task.scheduler_message_responses:
+            return {"response": None}
+        self.state.touch(task)
+        return {"response": messages.take_answer(task, message_id)}
 
     def set_task_status_message(self, task_id: str, status_message: Any) -> None:
         """Set what a task says it is doing; members of its batch say the same."""
         for task in self._with_batch(task_id):
             task.status_message = status_message
+            self.state.touch_later(task)
 
     def get_task_status_message(self, task_id: str) -> Answer:
         """Return what a task says it is doing."""
@@ -341,6 +355,7 @@ class Scheduler:
         """Set how far a task is (percent); members of its batch are as far."""
         for task in self._with_batch(task_id):
             task.progress_percentage = progress_percentage
+            self.state.touch_later(task)
 
     def get_task_progress_percentage(self, task_id: str) -> Answer:
         """Return how far a task is (percent)."""
@@ -429,6 +444,8 @@ class Scheduler:
     def _set_paused(self, paused: bool) -> None:
         if self.config.pause_enabled and self.state.paused != paused:
             self.state.paused = paused
+            if self.state.journal is not None:
+                self.state.journal.value("paused")
             self.state.version += 1
 
     def has_task_history(self) -> bool:
@@ -494,6 +511,7 @@ class Scheduler:
     def _seen(self, worker_id: str, now: float) -> Worker:
         worker = self.state.worker(worker_id, now)
         worker.last_active = now
+        self.state.touch_worker_later(worker)
         return worker
 
     def _steer(self, task_id: str | None, status: str, from_statuses: set[str]) -> Answer:

@@ -15,6 +15,7 @@ from luigiviz.engine.deadlines import Deadlines
 from luigiviz.engine.dependencies import Dependencies
 from luigiviz.engine.events import Event, EventKind, EventSink
 from luigiviz.engine.interning import ResourceInterner
+from luigiviz.engine.journal import Journal
 from luigiviz.engine.model import FOLLOWS_RESOURCES, Params, Resources, Task, Worker
 from luigiviz.engine.ready import ReadyQueue
 from luigiviz.engine.resources import ResourcePool
@@ -42,6 +43,8 @@ class State:
         self.batches = BatchIndex()
         self.ready = ReadyQueue(self.batches)
         self.runs = Runs()
+        #: The totals of resources by configuration; ``pool`` holds them as they were edited since.
+        self.configured_resources = dict(resources)
         self.pool = ResourcePool(resources)
         self.deadlines = Deadlines()
         self.intern_resources = ResourceInterner()
@@ -49,14 +52,40 @@ class State:
             Taint(FAILED, "up_failed", self.dependencies, self._reflag),
             Taint(DISABLED, "up_disabled", self.dependencies, self._reflag),
         )
+        #: What has changed, for whoever keeps a durable copy; None where nobody does.
+        self.journal: Journal | None = None
         self._on_event = on_event
-        self._seq = 0
-        self._order = 0
+        #: The last numbers given to a task, to a change of status, to a worker.
+        self.last_seq = 0
+        self.last_order = 0
+        self.last_worker_seq = 0
 
     def emit(self, kind: EventKind, task: Task, at: float, **more: object) -> None:
         """Report an event."""
         if self._on_event is not None:
             self._on_event(Event(kind, task, at, **more))  # type: ignore[arg-type]
+
+    # Marks for the durable copy
+
+    def touch(self, task: Task) -> None:
+        """Mark a task as changed. Setters of ``State`` do it themselves; who sets an attribute directly, calls it."""
+        if self.journal is not None:
+            self.journal.task(task)
+
+    def touch_later(self, task: Task) -> None:
+        """Mark a task as changed in something that is worth little."""
+        if self.journal is not None:
+            self.journal.task_later(task)
+
+    def touch_worker(self, worker: Worker) -> None:
+        """Mark a worker as changed."""
+        if self.journal is not None:
+            self.journal.worker(worker)
+
+    def touch_worker_later(self, worker: Worker) -> None:
+        """Mark a worker as changed in something that is worth little."""
+        if self.journal is not None:
+            self.journal.worker_later(worker)
 
     # Workers
 
@@ -65,7 +94,10 @@ class State:
         worker = self.workers.get(worker_id)
         if worker is None:
             worker = self.workers[worker_id] = Worker(worker_id, now)
+            self.last_worker_seq += 1
+            worker.seq = self.last_worker_seq
             self.deadlines.watch(now + self.config.worker_disconnect_delay, worker)
+            self.touch_worker(worker)
             self.version += 1
         return worker
 
@@ -78,19 +110,39 @@ class State:
                 if not smaller.stakeholders:
                     self.deadlines.look_at[task] = None
         self.look_at_runs(worker.id)
-        self.batches.retire(worker.id)
+        self._retire_batchers(worker.id)
         del self.workers[worker.id]
+        if self.journal is not None:
+            self.journal.worker_removed(worker)
         self.version += 1
 
     def disable_worker(self, worker: Worker) -> None:
         """Take all tasks from a worker; it goes on caring about them."""
         worker.disabled = True
+        self.touch_worker(worker)
         for crew in list(worker.crews):
             if worker.id in crew.workers_set:
                 smaller = self.crews.without_worker(crew, worker.id, keep_stakeholder=True)
                 for task in list(crew.tasks):
                     self.set_crew(task, smaller)
         self.version += 1
+
+    def set_batcher(self, worker_id: str, family: str, names: tuple[str, ...], max_batch_size: float) -> None:
+        """Announce which parameters of a family a worker can combine, and how many tasks at most."""
+        shelf = self.shelves.families.get(family)
+        pending = shelf.by_status.get(PENDING, ()) if shelf else ()
+        ready = [task.ready for task in pending if task.ready is not None]
+        self.batches.set_batcher(worker_id, family, names, max_batch_size, ready)
+        if self.journal is not None:
+            self.journal.batcher(worker_id)
+
+    def _retire_batchers(self, worker_id: str) -> None:
+        """Keep a vanished worker's batchers as the newest of a bounded number."""
+        gone = self.batches.retire(worker_id)
+        if self.journal is not None and gone:
+            for gone_id, number in gone:
+                self.journal.batcher_removed(gone_id, number)
+            self.journal.batcher(worker_id)
 
     def look_at_runs(self, worker_id: str) -> None:
         """Have the next pruning judge whether the tasks that a worker runs are still in good hands."""
@@ -99,6 +151,8 @@ class State:
     def set_totals(self, totals: Mapping[str, float]) -> None:
         """Set how much there is of some resources."""
         self.pool.totals.update(totals)
+        if self.journal is not None:
+            self.journal.value("resources")
         self.version += 1
 
     # Tasks
@@ -106,11 +160,12 @@ class State:
     def create(self, task_id: str, now: float, *, status: str, priority: float) -> Task:
         """Add a task without dependencies, parameters and workers."""
         task = Task(task_id, now, self.crews.nobody, self.default_policy, status=status, priority=priority)
-        self._seq += 1
-        task.seq = self._seq
-        self._order += 1
-        task.order = self._order
+        self.last_seq += 1
+        task.seq = self.last_seq
+        self.last_order += 1
+        task.order = self.last_order
         self.tasks[task_id] = task
+        self.touch(task)
         self.dependencies.adopt(task)
         self.shelves.put(task)
         self.crews.join(task.crew, task)
@@ -133,6 +188,8 @@ class State:
             taint.forget(task)
         self.crews.part(task)
         self.shelves.take(task)
+        if self.journal is not None:
+            self.journal.task_removed(task)
         self.version += 1
         self.emit(EventKind.REMOVED, task, now)
 
@@ -146,8 +203,9 @@ class State:
         self.shelves.take(task)
         task.status = status
         task.updated = now
-        self._order += 1
-        task.order = self._order
+        self.last_order += 1
+        task.order = self.last_order
+        self.touch(task)
         self.shelves.put(task)
         self._set_flag(task, flag_for(task))
         self.crews.join(task.crew, task)
@@ -176,6 +234,8 @@ class State:
         old_set, new_set = frozenset(task.deps), frozenset(new)
         if old_set == new_set:
             return
+        if self.journal is not None:
+            self.journal.deps(task, _common_start(task.deps, new))
         self.ready.discard(task)
         removed = [dep_id for dep_id in task.deps if dep_id not in new_set]
         added = [dep_id for dep_id in new if dep_id not in old_set]
@@ -206,6 +266,7 @@ class State:
         """Change who can run a task and who cares about it."""
         if crew is task.crew:
             return
+        self.touch(task)
         moves = crew.workers != task.crew.workers
         if moves:
             self.ready.discard(task)
@@ -217,6 +278,7 @@ class State:
     def set_priority(self, task: Task, priority: float) -> None:
         """Change a task's priority."""
         if priority != task.priority:
+            self.touch(task)
             self._leave(task)
             task.priority = priority
             self._enter(task)
@@ -226,6 +288,7 @@ class State:
         """Change what a task needs; what it holds stays."""
         if resources is task.resources:
             return
+        self.touch(task)
         self._leave(task)
         self.crews.part(task)
         if task.resources_running is FOLLOWS_RESOURCES:
@@ -236,6 +299,7 @@ class State:
 
     def set_held(self, task: Task, held: Resources | None) -> None:
         """Change what a task holds while it runs."""
+        self.touch(task)
         if task.status == RUNNING:
             self.pool.release(task)
             task.resources_running = held
@@ -252,6 +316,7 @@ class State:
     def set_runnable(self, task: Task, runnable: bool) -> None:
         """Say whether an assistant may run a task."""
         if runnable != task.runnable:
+            self.touch(task)
             self.ready.discard(task)
             task.runnable = runnable
             self.ready.refresh(task)
@@ -259,6 +324,7 @@ class State:
     def set_batchable(self, task: Task, batchable: bool) -> None:
         """Say whether a task may run in a batch."""
         if batchable != task.batchable:
+            self.touch(task)
             self.ready.discard(task)
             task.batchable = batchable
             self.ready.refresh(task)
@@ -266,6 +332,7 @@ class State:
     def set_family(self, task: Task, family: str) -> None:
         """Name the family of a task that had none."""
         if family != task.family:
+            self.touch(task)
             self.ready.discard(task)
             flag = task.flag
             self._set_flag(task, 0)
@@ -277,6 +344,7 @@ class State:
 
     def set_params(self, task: Task, params: Params) -> None:
         """Set the parameters of a task that had none."""
+        self.touch(task)
         self.ready.discard(task)
         task.set_params(params)
         self.ready.refresh(task)
@@ -284,6 +352,7 @@ class State:
     def set_runner(self, task: Task, worker_id: str | None) -> None:
         """Say which worker runs a task."""
         if worker_id != task.worker_running:
+            self.touch(task)
             self.runs.leave(task)
             task.worker_running = worker_id
             self.runs.enter(task)
@@ -291,6 +360,7 @@ class State:
     def set_batch(self, task: Task, batch_id: str | None) -> None:
         """Say in which batch a task runs."""
         if batch_id != task.batch_id:
+            self.touch(task)
             self.runs.leave(task)
             task.batch_id = batch_id
             self.runs.enter(task)
@@ -346,3 +416,11 @@ class State:
             task.flag = flag
             if flag:
                 self.shelves.flag(task, FLAG_STATUS[flag])
+
+
+def _common_start(old: tuple[str, ...], new: tuple[str, ...]) -> int:
+    """Return how many of the first items are the same."""
+    for position, (before, after) in enumerate(zip(old, new, strict=False)):
+        if before != after:
+            return position
+    return min(len(old), len(new))

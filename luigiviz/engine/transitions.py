@@ -58,6 +58,7 @@ def set_status(state: State, task: Task, claimed: str, now: float) -> None:
         return
     if rule is Rule.UNLESS_SCHEDULER_DISABLED and task.scheduler_disable_time is not None:
         return
+    state.touch(task)
     # A task that a batch runs as is not anybody's dependency: it is forgotten when it fails.
     removed_if_failed = task.batch_id is not None and not task.batchable
     if rule is Rule.ENABLE:
@@ -105,11 +106,13 @@ def re_enable(state: State, task: Task, now: float) -> None:
     _enable(state, task, now)
     set_status(state, task, FAILED, now)
     clear_failures(task)
+    state.touch(task)
 
 
 def schedule_retry(state: State, task: Task, now: float) -> None:
     """Have a FAILED task tried again after the retry delay."""
     delay = state.config.retry_delay
     task.retry = now + delay
+    state.touch(task)
     if delay >= 0:
         state.deadlines.at(task.retry, task)

@@ -76,6 +76,10 @@ class Taint:
         """Whether a task taints its dependents."""
         return task.status == self._source or (task.status == PENDING and getattr(task, self._counter) > 0)
 
+    def is_source(self, task: Task) -> bool:
+        """Whether a task has the status that taints."""
+        return task.status == self._source
+
     def gain(self, dependents: Iterable[Task]) -> None:
         """Spread a taint: each of these got one more tainting dependency."""
         counter, reflag = self._counter, self._reflag

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from luigiviz.engine import Event, EventKind, Scheduler, SchedulerConfig
+from luigiviz.engine.documents import Changes, take_changes
+from luigiviz.engine.journal import Journal
+from luigiviz.engine.restoring import Image, restore
 from tests.conformance import snapshots
 from tests.conformance.reference import FakeClock, ReferenceScheduler
 
@@ -121,3 +125,68 @@ class EngineSide:
 
     def check(self) -> None:
         """Recompute every index of the engine and compare."""
+
+
+class RestartingSide(EngineSide):
+    """Our scheduler, kept in a durable copy, and brought back from it again and again.
+
+    Every copy goes through JSON. Only what the journal marks is copied, so a mark that is missing is a difference.
+    """
+
+    def __init__(self, config: dict[str, Any], resources: dict[str, float], clock: FakeClock) -> None:
+        super().__init__(config, resources, clock)
+        self._new = lambda: ObservedScheduler(SchedulerConfig(**config), resources, clock, self._note)
+        self._copy = Copy()
+        self._calls = 0
+        self.scheduler.state.journal = Journal()
+
+    def call(self, method: str, args: dict[str, Any]) -> Any:
+        """Call an RPC method by name, copy what changed and, every few calls, start anew from the copy."""
+        answer = super().call(method, args)
+        state = self.scheduler.state
+        self._copy.take_over(take_changes(state))
+        self._calls += 1
+        if self._calls % 5 == 0:
+            frozen, self.scheduler = self.scheduler.frozen, self._new()
+            self.scheduler.frozen = frozen
+            assert restore(self.scheduler, self._copy.image()) == []
+            self.scheduler.state.journal = Journal()
+        return answer
+
+
+class Copy:
+    """A durable copy in memory, as a store keeps one."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[int, str] = {}
+        self.deps: dict[int, list[str]] = {}
+        self.workers: dict[int, str] = {}
+        self.batchers: dict[int, str] = {}
+        self.values: dict[str, str] = {}
+
+    def take_over(self, changes: Changes) -> None:
+        """Write what changed."""
+        for seq in changes.removed:
+            self.tasks.pop(seq, None)
+            self.deps.pop(seq, None)
+        for document in changes.tasks:
+            self.tasks[document["seq"]] = json.dumps(document)
+        for seq, same, rest in changes.edges:
+            self.deps[seq] = [*self.deps.get(seq, [])[:same], *rest]
+        for kind, removed, documents in (
+            (self.workers, changes.removed_workers, changes.workers),
+            (self.batchers, changes.removed_batchers, changes.batchers),
+        ):
+            for seq in removed:
+                kind.pop(seq, None)
+            kind.update((document["seq"], json.dumps(document)) for document in documents)
+        self.values.update((name, json.dumps(value)) for name, value in changes.values.items())
+
+    def image(self) -> Image:
+        """Read everything."""
+        return Image(
+            tasks=[(json.loads(self.tasks[seq]), tuple(self.deps.get(seq, ()))) for seq in sorted(self.tasks)],
+            workers=[json.loads(document) for document in self.workers.values()],
+            batchers=[json.loads(document) for document in self.batchers.values()],
+            values={name: json.loads(value) for name, value in self.values.items()},
+        )

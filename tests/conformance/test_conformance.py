@@ -16,7 +16,7 @@ from tests.conformance.generator import STEP_MAKERS, make_plan, make_start
 from tests.conformance.harness import Run
 from tests.conformance.reference import FakeClock
 from tests.conformance.shrinking import shrink
-from tests.conformance.sides import EngineSide, Side
+from tests.conformance.sides import EngineSide, RestartingSide, Side
 from tests.conformance.steps import Call
 
 pytestmark = pytest.mark.conformance
@@ -36,6 +36,23 @@ def test_the_engine_answers_as_luigi_does(part: int) -> None:
             run.execute()
         except Exception:
             finding = shrink(plan, EngineSide)
+            if finding is not None:
+                pytest.fail(str(finding), pytrace=False)
+            raise
+        calls += run.calls
+        plans += 1
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_an_engine_that_is_stopped_and_restored_all_the_time_answers_as_luigi_does(part: int) -> None:
+    calls, plans = 0, 0
+    while calls < 4_000:
+        plan = make_plan(f"restarts {part}, plan {plans}")
+        run = Run(plan, RestartingSide)
+        try:
+            run.execute()
+        except Exception:
+            finding = shrink(plan, RestartingSide)
             if finding is not None:
                 pytest.fail(str(finding), pytrace=False)
             raise

@@ -1,0 +1,208 @@
+"""Brings a scheduler back from the documents of its durable copy: all tasks first, then every index over them.
+
+The indexes are filled in bulk, in the order that calls would have filled them in. What the documents cannot agree on
+(a crash may have come between the writing of two that were not urgent) is settled as the next call would have done:
+a worker that has no document is gone, a disabled worker can run nothing, of two tasks with one id the newer counts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from luigiviz.engine.config import RetryPolicy
+from luigiviz.engine.crews import Crew
+from luigiviz.engine.documents import FOLLOWS, UNLESS_EMPTY, UNLESS_NONE, Document
+from luigiviz.engine.model import FOLLOWS_RESOURCES, NO_PARAMS, Task, Worker
+from luigiviz.engine.runs import RUN_STATUSES
+from luigiviz.engine.scheduler import Scheduler
+from luigiviz.engine.state import State
+from luigiviz.engine.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
+
+#: Attributes that a document holds just as they are.
+_AS_THEY_ARE = tuple(
+    name
+    for name in (*UNLESS_EMPTY, *UNLESS_NONE)
+    if name not in ("family", "module", "params", "param_visibilities", "resources")
+)
+
+
+@dataclass(slots=True)
+class Image:
+    """A durable copy, as documents. ``tasks`` may be long, and is read once."""
+
+    #: Each task with the ids of its dependencies, in the order of ``seq``.
+    tasks: Iterable[tuple[Document, tuple[str, ...]]] = ()
+    workers: Iterable[Document] = ()
+    batchers: Iterable[Document] = ()
+    values: Mapping[str, Document] = field(default_factory=dict)
+
+
+def restore(scheduler: Scheduler, image: Image, *, seen_at: float | None = None) -> list[int]:
+    """Fill a new scheduler with what an image holds.
+
+    ``seen_at`` says when workers count as last seen: after a pause they need time to come back; None: as it is written.
+    Returns the numbers of tasks that have been replaced by newer ones of the same id.
+    """
+    state = scheduler.state
+    by_seq = _restore_workers(state, image.workers, seen_at)
+    for batchers in sorted(image.batchers, key=lambda document: document["seq"]):
+        for family, (names, most) in batchers["families"].items():
+            state.set_batcher(batchers["worker"], family, tuple(names), most)
+        state.batches.numbers[batchers["worker"]] = state.batches.last_number = batchers["seq"]
+    _restore_values(state, image.values)
+    replaced = _restore_tasks(state, image.tasks, by_seq)
+    _fill_indexes(state)
+    state.version += 1
+    return replaced
+
+
+def _restore_workers(state: State, documents: Iterable[Document], seen_at: float | None) -> dict[int, Worker]:
+    by_seq: dict[int, Worker] = {}
+    for document in sorted(documents, key=lambda document: document["seq"]):
+        worker = Worker(document["id"], document["started"])
+        worker.seq = document["seq"]
+        worker.last_active = document["last_active"] if seen_at is None else max(seen_at, document["last_active"])
+        worker.last_get_work = document.get("last_get_work")
+        worker.host = document.get("host")
+        worker.info = document.get("info", {})
+        worker.rpc_messages = document.get("rpc_messages", [])
+        worker.disabled = document.get("disabled", False)
+        older = state.workers.get(worker.id)
+        if older is not None:
+            del by_seq[older.seq]
+        state.workers[worker.id] = by_seq[worker.seq] = worker
+        state.deadlines.watch(worker.last_active + state.config.worker_disconnect_delay, worker)
+        state.last_worker_seq = max(state.last_worker_seq, worker.seq)
+    return by_seq
+
+
+def _restore_values(state: State, values: Mapping[str, Document]) -> None:
+    state.paused = values.get("paused", {}).get("paused", False) and state.config.pause_enabled
+    for name, (amount, configured) in values.get("resources", {}).get("edits", {}).items():
+        # An edit holds until the configuration says something else than it said then.
+        if state.configured_resources.get(name) == configured:
+            state.pool.totals[name] = amount
+
+
+def _restore_tasks(
+    state: State, documents: Iterable[tuple[Document, tuple[str, ...]]], by_seq: Mapping[int, Worker]
+) -> list[int]:
+    replaced = []
+    maker = _TaskMaker(state, by_seq)
+    for document, deps in documents:
+        task = maker.make(document)
+        before = state.tasks.pop(task.id, None)
+        if before is not None:
+            replaced.append(before.seq)
+        state.tasks[task.id] = task
+        task.deps = deps
+        state.last_seq = max(state.last_seq, task.seq)
+        state.last_order = max(state.last_order, task.order)
+    return replaced
+
+
+class _TaskMaker:
+    """Makes tasks of documents; equal values become one object."""
+
+    def __init__(self, state: State, by_seq: Mapping[int, Worker]) -> None:
+        """Make a maker for a scheduler's tasks."""
+        self._state = state
+        self._by_seq = by_seq
+        self._policies = {tuple(state.default_policy): state.default_policy}
+        self._crews: dict[tuple[tuple[int, ...], tuple[int, ...]], Crew] = {}
+        self._crews_by_ids: dict[tuple[tuple[str, ...], frozenset[str]], Crew] = {}
+
+    def make(self, document: Document) -> Task:
+        """Make a task that is in no index yet; ``crew`` is what it should be, not joined."""
+        state, get = self._state, document.get
+        task = Task(document["id"], document["time"], state.crews.nobody, self._policy(get("retry_policy")))
+        task.status = sys.intern(document["status"])
+        task.seq = document["seq"]
+        task.order = document["order"]
+        task.updated = document["updated"]
+        task.family = sys.intern(get("family", ""))
+        module = get("module")
+        task.module = sys.intern(module) if module else module
+        task.param_visibilities = get("param_visibilities", NO_PARAMS)
+        params = get("params")
+        if params:
+            task.params = {sys.intern(name): value for name, value in params.items()}
+            if "public" in document:
+                task.public_params = {name: task.params[name] for name in document["public"]}
+        task.resources = state.intern_resources(get("resources"))
+        for name in _AS_THEY_ARE:
+            if name in document:
+                setattr(task, name, document[name])
+        if task.worker_running is not None:
+            task.worker_running = sys.intern(task.worker_running)
+        held = get("held")
+        if held is not None:
+            task.resources_running = FOLLOWS_RESOURCES if held == FOLLOWS else state.intern_resources(held)
+        task.crew = self._crew(tuple(get("workers", ())), tuple(get("stakeholders", ())))
+        return task
+
+    def _policy(self, numbers: list[float] | None) -> RetryPolicy:
+        if numbers is None:
+            return self._state.default_policy
+        return self._policies.setdefault(tuple(numbers), RetryPolicy(*numbers))
+
+    def _crew(self, workers: tuple[int, ...], stakeholders: tuple[int, ...]) -> Crew:
+        """Return the crew of those that are still there; a disabled worker cares, but runs nothing."""
+        crew = self._crews.get((workers, stakeholders))
+        if crew is None:
+            there = self._by_seq
+            ids = (
+                tuple(there[seq].id for seq in workers if seq in there and not there[seq].disabled),
+                frozenset(there[seq].id for seq in stakeholders if seq in there),
+            )
+            crew = self._crews_by_ids.setdefault(ids, self._state.crews.find(*ids))
+            self._crews[workers, stakeholders] = crew
+        return crew
+
+
+def _fill_indexes(state: State) -> None:
+    _link(state)
+    tasks = sorted(state.tasks.values(), key=attrgetter("order"))
+    deadlines, look_at = state.deadlines, state.deadlines.look_at
+    for task in tasks:
+        state.shelves.put(task)
+        state.crews.join(task.crew, task)
+        status = task.status
+        if status in RUN_STATUSES:
+            state.runs.enter(task)
+            look_at[task] = None
+            if status == RUNNING:
+                state.pool.acquire(task)
+        elif status == FAILED:
+            if task.retry is not None:
+                deadlines.at(task.retry, task)
+        elif status == DISABLED and task.scheduler_disable_time is not None:
+            deadlines.at(task.scheduler_disable_time + state.config.disable_persist, task)
+        if task.remove is not None:
+            deadlines.at(task.remove, task)
+        if not task.crew.stakeholders:
+            look_at[task] = None
+    for taint in state.taints:
+        for task in tasks:
+            if taint.is_source(task) and task.dependents:
+                taint.gain(task.dependents)
+    for task in sorted((task for task in tasks if task.status == PENDING and task.unfinished == 0), key=_rank):
+        state.ready.refresh(task)
+
+
+def _link(state: State) -> None:
+    """Enter all dependencies, and count what each task waits for."""
+    dependencies = state.dependencies
+    for task in state.tasks.values():
+        if task.deps:
+            task.deps = dependencies.canonical(task.deps)
+            for dep_id in task.deps:
+                dep = dependencies.link(task, dep_id)
+                task.unfinished += dep is None or dep.status != DONE
+
+
+def _rank(task: Task) -> tuple[float, float, int]:
+    return (-task.priority, task.time, task.order)
