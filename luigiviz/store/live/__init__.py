@@ -1,0 +1,1 @@
+"""The durable copy of the live state: what the scheduler knows of tasks, workers, batchers, resources."""
