@@ -1,7 +1,7 @@
-"""``python -m bench``: the engine beside Luigi's own scheduler, call by call, at growing numbers of tasks.
+"""``python -m bench``: the engine beside Luigi's own scheduler, call by call, then both programs over HTTP.
 
-Each row holds so many PENDING tasks, and then times the calls that workers and pages make: the median of a few.
-A call of flat cost takes as long in the last row as in the first.
+Each row of the first table holds so many PENDING tasks, and then times the calls that workers and pages make: the
+median of a few. A call of flat cost takes as long in the last row as in the first.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bench.over_http.__main__ import main as over_http
 from luigiviz.engine import Scheduler
 
 #: A scheduler as a caller sees it: the name of a method and its arguments.
@@ -75,10 +76,18 @@ def _timed(work: Callable[[int], object]) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print a table of milliseconds per call."""
+    """Measure, and print a table of milliseconds per call, and one of calls per second."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--tasks", type=int, nargs="+", default=[1000, 10_000, 50_000], help="how many are PENDING")
-    sizes: list[int] = parser.parse_args(arguments).tasks
+    parser.add_argument("--only", choices=["engine", "http"], help="one of the two tables")
+    options = parser.parse_args(arguments)
+    if options.only != "http":
+        _engine_table(options.tasks)
+    if options.only != "engine":
+        over_http([])
+
+
+def _engine_table(sizes: Sequence[int]) -> None:
     logging.disable(logging.WARNING)
     print(f"{'tasks':>9}  {'call':<14} {'luigiviz ms':>12} {'luigid ms':>12} {'times faster':>13}")
     for tasks in sizes:
