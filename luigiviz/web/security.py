@@ -6,9 +6,32 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, request
 
+from luigiviz.config import CorsSettings
 from luigiviz.web.current import get_settings
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_API = "/api/"
+
+#: RPC methods that change nothing. All others are refused where another site's page asks for them, by GET too.
+READING_METHODS = frozenset(
+    {
+        "dep_graph",
+        "fetch_error",
+        "get_running_task_resources",
+        "get_task_progress_percentage",
+        "get_task_status_message",
+        "graph",
+        "has_task_history",
+        "inverse_dep_graph",
+        "is_pause_enabled",
+        "is_paused",
+        "resource_list",
+        "task_list",
+        "task_search",
+        "worker_list",
+    }
+)
 
 
 def init_app(app: Flask) -> None:
@@ -41,11 +64,23 @@ def content_security_policy(frame_ancestors: str) -> str:
     )
 
 
+def may_use_api(origin: str | None, settings: CorsSettings) -> bool:
+    """Whether Luigi's ``[cors]`` lets pages of an origin (the header's value; None: not sent) use the API."""
+    if not settings.enabled or origin is None:
+        return False
+    if origin == "null":
+        return settings.allow_null_origin
+    return settings.allow_any_origin or origin in settings.allowed_origins
+
+
 def _refuse_foreign_changes() -> None:
-    """Let changes come from our own pages only. The API decides for itself: CORS may allow others there."""
-    if request.method in _SAFE_METHODS or request.blueprint == "api" or request.path.startswith("/api/"):
-        return
-    if is_cross_site(request):
+    """Let changes come from our own pages only, and on the API also from pages that CORS allows."""
+    if request.path.startswith(_API):
+        if request.method == "OPTIONS" or request.path.removeprefix(_API) in READING_METHODS:
+            return
+        if is_cross_site(request) and not may_use_api(request.headers.get("Origin"), get_settings().cors):
+            abort(403, "the request came from a page of another site that [cors] does not allow; nothing was changed")
+    elif request.method not in _SAFE_METHODS and is_cross_site(request):
         abort(403, "The request came from another site, so nothing was changed.")
 
 

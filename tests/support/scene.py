@@ -86,7 +86,7 @@ def load_scene(call: Call) -> None:
 def run_task(call: Call, worker: str, task_id: str, **description: Any) -> None:
     """Announce a task, and have it handed out to the worker at once."""
     _add(call, worker, task_id, **{"priority": 1000, **description})
-    answer = call("get_work", worker=worker, host=worker)
+    answer = call("get_work", worker=worker, host="etl-07.example")
     assert answer["task_id"] == task_id, answer
 
 

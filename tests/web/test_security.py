@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from luigiviz.app import create_app
-from luigiviz.config import Settings
+from luigiviz.config import CorsSettings, Settings
+from luigiviz.engine.rpc import METHODS
 from luigiviz.service import Service
+from luigiviz.web.security import READING_METHODS
 from tests.support import scene as s
 
 CHANGE = f"/actions/forgive?task_id={s.FAILED}"
@@ -100,6 +104,65 @@ class TestForms:
     @pytest.mark.parametrize("headers", FOREIGN, ids=str)
     def test_links_from_other_sites_work(self, client: FlaskClient, headers: dict[str, str]) -> None:
         assert client.get("/tasks", headers=headers).status_code == 200
+
+
+def api(
+    client: FlaskClient, method: str, headers: dict[str, str], verb: str = "POST", **arguments: object
+) -> TestResponse:
+    data = {"data": json.dumps(arguments)}
+    if verb == "POST":
+        return client.post(f"/api/{method}", data=data, headers=headers)
+    return client.open(f"/api/{method}", method=verb, query_string=data, headers=headers)
+
+
+class TestApi:
+    @pytest.mark.parametrize("verb", ["GET", "POST", "HEAD"])
+    @pytest.mark.parametrize("headers", FOREIGN, ids=str)
+    def test_a_change_that_another_sites_page_asks_for_is_refused(
+        self, client: FlaskClient, service: Service, headers: dict[str, str], verb: str
+    ) -> None:
+        answer = api(client, "pause", headers, verb)
+        assert answer.status_code == 403
+        assert verb == "HEAD" or (answer.json is not None and answer.json["error"]["code"] == "forbidden")
+        assert not service.overview().paused
+
+    @pytest.mark.usefixtures("scene")
+    def test_every_method_that_is_not_known_to_read_only_is_refused(
+        self, client: FlaskClient, service: Service
+    ) -> None:
+        before = service.version()
+        for method in METHODS:
+            answer = api(client, method, {"Sec-Fetch-Site": "cross-site"}, task_id=s.FAILED, task_str="x")
+            assert (method, answer.status_code) == (method, 200 if method in READING_METHODS else 403)
+        assert service.version() == before
+
+    @pytest.mark.parametrize("verb", ["GET", "POST"])
+    @pytest.mark.parametrize("headers", OWN, ids=str)
+    def test_workers_curl_and_our_own_pages_may_change(
+        self, client: FlaskClient, service: Service, headers: dict[str, str], verb: str
+    ) -> None:
+        assert api(client, "pause", headers, verb).status_code == 200
+        assert service.overview().paused
+
+    @pytest.mark.parametrize(
+        ("settings", "origin", "allowed"),
+        [
+            (CorsSettings(enabled=True, allow_any_origin=True), "https://wiki.example", True),
+            (CorsSettings(enabled=True, allowed_origins=("https://wiki.example",)), "https://wiki.example", True),
+            (CorsSettings(enabled=True, allowed_origins=("https://wiki.example",)), "https://evil.example", False),
+            (CorsSettings(enabled=True, allow_any_origin=True), "null", False),
+            (CorsSettings(enabled=True, allow_null_origin=True), "null", True),
+            (CorsSettings(enabled=False, allow_any_origin=True), "https://wiki.example", False),
+        ],
+    )
+    def test_pages_that_cors_allows_may_change(self, settings: CorsSettings, origin: str, allowed: bool) -> None:
+        app = create_app(Settings(cors=settings))
+        headers = {"Sec-Fetch-Site": "cross-site", "Origin": origin}
+        answer = api(app.test_client(), "pause", headers, "GET")
+        assert answer.status_code == (200 if allowed else 403)
+        # A link or an image of the same site comes without an Origin: nobody can tell who asks.
+        assert api(app.test_client(), "pause", {"Sec-Fetch-Site": "cross-site"}, "GET").status_code == 403
+        app.extensions["luigiviz"].close()
 
 
 class TestLinksOut:
