@@ -37,8 +37,10 @@ from luigiviz.engine.statuses import (
     TRUNCATED,
     UNKNOWN,
 )
+from luigiviz.engine.steering import FITS
 from luigiviz.engine.upstream import FLAG_STATUS, upstream_status
 from luigiviz.engine.views import (
+    Candidate,
     FamilyCount,
     GraphNode,
     GraphView,
@@ -135,14 +137,17 @@ def ref_of_id(state: State, task_id: str) -> TaskRef:
 
 # The task table
 
-_SORT_KEYS: dict[str, Callable[[TaskRow], Any]] = {
-    "status": lambda item: DISPLAY_STATUSES.index(item.status),
-    "family": lambda item: item.family,
-    "params": lambda item: item.display_name,
-    "priority": lambda item: item.priority,
-    "worker": lambda item: item.worker_running or "",
-    "started": lambda item: item.time_running or 0.0,
-    "duration": lambda item: -1.0 if item.duration is None else item.duration,
+_SORT_KEYS: dict[str, Callable[[Task, float], Any]] = {
+    "status": lambda task, now: DISPLAY_STATUSES.index(display_status(task)),
+    "family": lambda task, now: task.family,
+    "params": lambda task, now: task.display_name,
+    "resources": lambda task, now: sorted(task.resources.items()),
+    "priority": lambda task, now: task.priority,
+    "worker": lambda task, now: task.worker_running or "",
+    "added": lambda task, now: task.time,
+    "started": lambda task, now: task.time_running or 0.0,
+    "duration": lambda task, now: -1.0 if (seconds := duration(task, now)) is None else seconds,
+    "failures": lambda task, now: len(task.failures or ()),
 }
 
 
@@ -152,35 +157,99 @@ def task_page(state: State, query: TaskQuery, now: float) -> Callable[[], TaskPa
     By time of update and without search the page costs what it holds; otherwise all tasks of the filter are looked at,
     in the second half.
     """
-    statuses = query.statuses or frozenset(DISPLAY_STATUSES)
-    if query.family is None:
-        chosen: Iterable[Family] = state.shelves.families.values()
-    else:
-        chosen = [state.shelves.families[query.family]] if query.family in state.shelves.families else []
     start = (query.page - 1) * query.page_size
-    if query.sort == "updated" and not query.search:
+    config = state.config
+    if query.sort == "updated" and not _looks_at_tasks(query):
+        chosen, statuses = _families(state, query), _statuses(query)
         newest_first = query.descending
         runs = [_shelf(family, status, newest_first) for family in chosen for status in statuses]
         merged = heapq.merge(*runs, key=attrgetter("order"), reverse=newest_first)
         tasks = list(itertools.islice(merged, start, start + query.page_size))
         total = sum(family.display_count(status) for family in chosen for status in statuses)
-        config = state.config
         return lambda: TaskPage(tuple(row(task, config, now) for task in tasks), total, query)
-    candidates = [task for family in chosen for status in statuses for task in _shelf_unordered(family, status)]
-    return lambda: _sorted_page(candidates, state.config, query, start, now)
+    found = _matching(state, query)
+    return lambda: _sorted_page(found(), config, query, start, now)
 
 
-def _sorted_page(candidates: list[Task], config: SchedulerConfig, query: TaskQuery, start: int, now: float) -> TaskPage:
-    terms = search_terms(query.search)
-    tasks = [task for task in candidates if not terms or matches(terms, task)]
-    tasks.sort(key=attrgetter("order"), reverse=query.descending)
-    if query.sort == "updated":
-        rows = [row(task, config, now) for task in tasks[start : start + query.page_size]]
+def candidates(state: State, query: TaskQuery, action: str) -> Callable[[], tuple[Candidate, ...]]:
+    """Return all tasks that a filter matches, whatever its page, with whether an action would change them."""
+    found = _matching(state, query)
+    return lambda: tuple(_candidate(task, action) for task in sorted(found(), key=attrgetter("order"), reverse=True))
+
+
+def candidates_of_ids(state: State, task_ids: Iterable[str], action: str) -> tuple[Candidate, ...]:
+    """Return the tasks of some ids, each once, with whether an action would change them."""
+    tasks = ((task_id, state.tasks.get(task_id)) for task_id in dict.fromkeys(task_ids))
+    return tuple(
+        Candidate(task_id, task_id, family_of_id(task_id), None, False) if task is None else _candidate(task, action)
+        for task_id, task in tasks
+    )
+
+
+def _candidate(task: Task, action: str) -> Candidate:
+    return Candidate(
+        task_id=task.id,
+        display_name=task.display_name if task.family else task.id,
+        family=task.family,
+        status=display_status(task),
+        fits=FITS[action](task),
+        by_scheduler=task.scheduler_disable_time is not None,
+    )
+
+
+def _looks_at_tasks(query: TaskQuery) -> bool:
+    """Whether the filter asks for more than families and statuses, which have shelves."""
+    return bool(query.search) or query.worker is not None or query.value is not None
+
+
+def _statuses(query: TaskQuery) -> frozenset[str]:
+    return query.statuses or frozenset(DISPLAY_STATUSES)
+
+
+def _families(state: State, query: TaskQuery) -> list[Family]:
+    families = state.shelves.families
+    if query.family is not None:
+        chosen = [families[query.family]] if query.family in families else []
     else:
-        rows = [row(task, config, now) for task in tasks]
-        rows.sort(key=_SORT_KEYS[query.sort], reverse=query.descending)
-        rows = rows[start : start + query.page_size]
-    return TaskPage(tuple(rows), len(tasks), query)
+        chosen = list(families.values())
+    if query.namespace is not None:
+        start = f"{query.namespace}." if query.namespace else ""
+        chosen = [family for family in chosen if (family.name.startswith(start) if start else "." not in family.name)]
+    return chosen
+
+
+def _matching(state: State, query: TaskQuery) -> Callable[[], list[Task]]:
+    """Return the tasks that a filter matches, in no particular order."""
+    chosen, statuses = _families(state, query), _statuses(query)
+    tasks = [task for family in chosen for status in statuses for task in _shelf_unordered(family, status)]
+    if not _looks_at_tasks(query):
+        return lambda: tasks
+    terms = search_terms(query.search)
+
+    def matches_all(task: Task) -> bool:
+        if query.worker is not None and task.worker_running != query.worker:
+            return False
+        if query.value is not None and not _has_value(task, query.param, query.value):
+            return False
+        return not terms or task.id == query.search or matches(terms, task)
+
+    return lambda: [task for task in tasks if matches_all(task)]
+
+
+def _has_value(task: Task, name: str, value: str) -> bool:
+    params = task.visible_params
+    if name:
+        return name in params and str(params[name]) == value
+    return any(str(given) == value for given in params.values())
+
+
+def _sorted_page(tasks: list[Task], config: SchedulerConfig, query: TaskQuery, start: int, now: float) -> TaskPage:
+    tasks.sort(key=attrgetter("order"), reverse=query.descending)
+    if query.sort != "updated":
+        by = _SORT_KEYS[query.sort]
+        tasks.sort(key=lambda task: by(task, now), reverse=query.descending)
+    rows = tuple(row(task, config, now) for task in tasks[start : start + query.page_size])
+    return TaskPage(rows, len(tasks), query)
 
 
 def _shelf(family: Family, status: str, newest_first: bool) -> Iterator[Task]:

@@ -8,7 +8,19 @@ from dataclasses import dataclass, field
 from luigiviz.engine.statuses import DISPLAY_STATUSES
 
 #: Columns that a task page can be sorted by. ``updated`` is the flat-cost one.
-SORT_KEYS = ("updated", "status", "family", "params", "priority", "worker", "started", "duration")
+SORT_KEYS = (
+    "updated",
+    "status",
+    "family",
+    "params",
+    "resources",
+    "priority",
+    "worker",
+    "added",
+    "started",
+    "duration",
+    "failures",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +140,15 @@ class TaskQuery:
     #: Display statuses to show; empty: all.
     statuses: frozenset[str] = frozenset()
     family: str | None = None
-    #: Terms that must all occur in the display name, without regard to case.
+    #: What stands before the first dot of a family's name; None: any.
+    namespace: str | None = None
+    #: The worker that runs the tasks, or ran them last.
+    worker: str | None = None
+    #: Terms that must all occur in the display name, without regard to case; or a task's exact id.
     search: str = ""
+    #: A public parameter that must have exactly this value (None: any); with ``param`` "" any parameter may have it.
+    param: str = ""
+    value: str | None = None
     sort: str = "updated"
     descending: bool = True
     #: From 1.
@@ -145,6 +164,35 @@ class TaskQuery:
             raise ValueError(f"cannot sort by {self.sort!r}; possible are {', '.join(SORT_KEYS)}")
         if self.page < 1 or self.page_size < 1:
             raise ValueError("page and page size start at 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A task that an action is asked for."""
+
+    task_id: str
+    display_name: str
+    family: str
+    #: Display status; None for a task that is not known.
+    status: str | None
+    #: Whether the action would change it.
+    fits: bool
+    #: DISABLED by the scheduler, not by a worker.
+    by_scheduler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SteeringResult:
+    """What came of an action on a task: its status before and after; None if it is not known (any more)."""
+
+    task_id: str
+    before: str | None
+    after: str | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything happened."""
+        return self.before != self.after
 
 
 @dataclass(frozen=True, slots=True)
