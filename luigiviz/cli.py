@@ -41,6 +41,7 @@ def main() -> None:
 @click.option("--unix-socket", type=_A_PATH, help="Listen on this Unix socket, and on no port.")
 @click.option("--threads", type=click.IntRange(1, 1000), help="How many requests are worked on at once. [default: 16]")
 @click.option("--history/--no-history", default=None, help="Record runs in the history database, or do not.")
+@click.option("--database-url", help="The database of the live state. [default: an SQLite file in the state directory]")
 @click.option("--state-path", help="luigid's state file: [scheduler] state_path.")
 @click.option("--pidfile", type=_A_PATH, help="Write the process id to this file, and hold it while running.")
 @click.option("--logdir", type=_A_PATH, help="Log into a file in this folder instead of to standard error.")
@@ -51,6 +52,7 @@ def serve_command(
     unix_socket: Path | None,
     threads: int | None,
     history: bool | None,
+    database_url: str | None,
     state_path: str | None,
     pidfile: Path | None,
     logdir: Path | None,
@@ -63,7 +65,12 @@ def serve_command(
     log_to_stderr()  # for what is said about the settings themselves
     try:
         settings = load_settings(
-            address=address, port=port, threads=threads, record_task_history=history, state_path=state_path
+            address=address,
+            port=port,
+            threads=threads,
+            record_task_history=history,
+            database_url=database_url,
+            state_path=state_path,
         )
     except SettingsError as error:
         _fail(error, _BAD_SETTINGS)
@@ -115,7 +122,7 @@ def _serve(
         try:
             app = create_app(settings)
         except StoreError as error:
-            _fail(f"the history database of [task_history] db_connection: {error}", _NOT_STARTED)
+            _fail(error, _NOT_STARTED)
         extension: Any = app.extensions["luigiviz"]
         cleanup.callback(extension.close)
         if is_open_to_all(listener):

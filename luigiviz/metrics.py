@@ -55,7 +55,7 @@ class Metrics:
         settings: PrometheusSettings,
         registry: CollectorRegistry | None = None,
         *,
-        overview: Callable[[], Overview] | None = None,
+        overview: Callable[[], Overview | None] | None = None,
         history: HasStats | None = None,
         max_label_sets: int = MAX_LABEL_SETS,
     ) -> None:
@@ -164,7 +164,7 @@ class _State(Collector):
     """Series that are read when they are scraped."""
 
     def __init__(
-        self, overview: Callable[[], Overview] | None, history: HasStats | None, task_sets: _BoundedSets
+        self, overview: Callable[[], Overview | None] | None, history: HasStats | None, task_sets: _BoundedSets
     ) -> None:
         self._overview = overview
         self._history = history
@@ -177,7 +177,12 @@ class _State(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read the scheduler's and the history's state."""
         if self._overview is not None:
-            yield from _scheduler_series(self._overview())
+            overview = self._overview()
+            yield GaugeMetricFamily(
+                "luigiviz_serving", "1 while this instance serves workers", value=int(overview is not None)
+            )
+            if overview is not None:
+                yield from _scheduler_series(overview)
         if self._history is not None:
             yield from _history_series(self._history.stats())
         yield CounterMetricFamily(

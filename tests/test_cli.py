@@ -108,7 +108,7 @@ def test_a_database_that_cannot_be_used_ends_the_start_with_one_line(tmp_path: P
     (tmp_path / "luigi.cfg").write_text(text, encoding="utf-8")
     done = luigiviz(tmp_path, "serve", "--address", "127.0.0.1", "--port", "0")
     assert done.returncode == 1
-    assert done.stderr.startswith("luigiviz: the history database of [task_history] db_connection: ")
+    assert done.stderr.startswith("luigiviz: [task_history] db_connection: ")
     assert done.stderr.count("\n") == 1
 
 

@@ -15,7 +15,7 @@ from luigiviz.config.errors import SettingsError
 from luigiviz.config.settings import CorsSettings, PrometheusSettings, Settings
 from luigiviz.config.sources import Entry, RawConfig, read_config, underscored
 from luigiviz.config.table import ENVIRON_PREFIX, OURS, SETTINGS, Setting
-from luigiviz.config.values import amount
+from luigiviz.config.values import MEMORY, amount
 from luigiviz.engine.config import SchedulerConfig
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,10 @@ def _settings(values: Mapping[str, Mapping[str, Any]], resources: Mapping[str, f
         configure_logging=not core.get("no_configure_logging", False),
         **ours,
     )
+    if settings.database_url is None:
+        settings = replace(settings, database_url=f"sqlite:///{settings.state_dir / 'state.db'}")
+    elif settings.database_url == MEMORY:
+        settings = replace(settings, database_url=None)
     if not scheduler.record_task_history:
         return settings
     url = values["task_history"].get("db_connection") or f"sqlite:///{settings.state_dir / 'history.db'}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 import platformdirs
 
@@ -53,6 +54,15 @@ class Settings:
     prometheus: PrometheusSettings = field(default_factory=PrometheusSettings)
     #: The SQLAlchemy URL of the history database; None: runs are not recorded.
     history_url: str | None = None
+    #: The SQLAlchemy URL of the database of the live state; None: it is kept in memory only.
+    database_url: str | None = None
+    #: ``full``: an answer leaves when its change is on the disk; ``normal``: when it survives a crash of this process;
+    #: ``relaxed``: at once, changes are written every second.
+    durability: Literal["full", "normal", "relaxed"] = "normal"
+    #: With several instances on one database: the leader is replaced after so many seconds without a sign of life.
+    lease_seconds: float = 10.0
+    #: Where people and workers find this instance; shown by those that stand by while it leads.
+    public_url: str = ""
     #: The interface to listen on; empty: all of them, as luigid does.
     address: str = ""
     #: The port to listen on; 0: any free one.

@@ -101,6 +101,10 @@ SETTINGS: tuple[Setting, ...] = (
         OURS,
         Settings,
         {
+            "database_url": values.state_url,
+            "durability": values.choice(("full", "normal", "relaxed")),
+            "lease_seconds": values.between(values.number, 1, 3600),
+            "public_url": values.text,
             "address": values.text,
             "port": _PORT,
             "threads": values.between(values.integer, 1, 1000),

@@ -96,6 +96,26 @@ def database_url(raw: object) -> str | None:
     return url
 
 
+#: The value of ``database_url`` that keeps the state in memory only.
+MEMORY = "memory"
+
+
+def state_url(raw: object) -> str | None:
+    """The SQLAlchemy URL of a database, or ``memory``; empty stands for the default."""
+    from sqlalchemy import make_url
+
+    if str(raw).strip().lower() == MEMORY:
+        return MEMORY
+    url = database_url(raw)
+    if (
+        url is not None
+        and make_url(url).get_backend_name() == "sqlite"
+        and make_url(url).database in (None, "", ":memory:")
+    ):
+        return MEMORY
+    return url
+
+
 def strings(raw: object) -> tuple[str, ...]:
     """A list of texts: written as JSON in luigi.cfg, as a list in luigi.toml."""
     value = raw

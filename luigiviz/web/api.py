@@ -14,6 +14,7 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from luigiviz.engine import EngineError, InvalidArgumentError, UnknownMethodError
+from luigiviz.service import NotServingError
 from luigiviz.web.current import get_service
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,13 @@ def refuse_http(error: HTTPException) -> Response:
 def refuse_engine(error: EngineError) -> Response:
     """Answer what the engine refuses."""
     return _refuse(400, error.code, str(error))
+
+
+def refuse_not_serving(error: NotServingError) -> Response:
+    """Answer that the scheduler cannot be asked now; Luigi's workers try again by themselves."""
+    response = _refuse(503, error.code, str(error))
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _refuse(status: int, code: str, message: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from luigiviz.service import NotServingError
 from luigiviz.web.current import get_service
 
 bp = Blueprint("health", __name__)
@@ -17,6 +18,10 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Answer that the scheduler takes calls, by taking the lock that a call takes."""
-    get_service().overview()
+    """Answer whether this instance serves workers, by taking the lock that a call takes."""
+    try:
+        get_service().overview()
+    except NotServingError as error:
+        headers = {"Retry-After": str(error.retry_after)}
+        return Response(f"{error}\n", 503, headers, content_type="text/plain; charset=utf-8")
     return Response("ready\n", content_type="text/plain; charset=utf-8")

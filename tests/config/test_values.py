@@ -24,7 +24,8 @@ def test_keys_of_our_section_and_of_the_scheduler_do_not_collide() -> None:
 
 
 def test_the_defaults_of_the_table_are_those_of_empty_settings(load: Load) -> None:
-    assert load() == Settings()
+    # Settings made by hand keep the state in memory.
+    assert load("[luigiviz]\ndatabase_url = memory\n") == Settings()
 
 
 def test_the_environment_wins_over_the_file_and_the_command_line_over_both(load: Load) -> None:
@@ -53,6 +54,16 @@ def test_the_port_is_where_clients_look_for_it_unless_it_is_set(load: Load) -> N
 
 def test_history_is_off_unless_luigis_switch_is_on(load: Load) -> None:
     assert load("[task_history]\ndb_connection = sqlite:////h.db\n").history_url is None
+
+
+@pytest.mark.parametrize("written", ["memory", "Memory", "sqlite://", "sqlite:///:memory:"])
+def test_the_state_can_be_kept_in_memory_only(load: Load, written: str) -> None:
+    assert load(f"[luigiviz]\ndatabase_url = {written}\n").database_url is None
+
+
+def test_the_state_goes_to_the_state_directory_unless_a_database_is_named(load: Load, tmp_path: Path) -> None:
+    assert load(f"[luigiviz]\nstate_dir = {tmp_path}\n").database_url == f"sqlite:///{tmp_path}/state.db"
+    assert load("[luigiviz]\ndatabase_url = postgresql://h/d\n").database_url == "postgresql://h/d"
 
 
 def test_history_goes_to_the_state_directory_unless_a_database_is_named(load: Load, tmp_path: Path) -> None:

@@ -15,13 +15,16 @@ VERSION_TABLE = "luigiviz_schema"
 #: Text of any length; MySQL's TEXT ends at 64 kB.
 _LONG = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 
+#: In SQLite only this name makes the key the number of the row itself, instead of an index beside the table.
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
 metadata = MetaData()
 
 tasks = Table(
     "luigiviz_task",
     metadata,
     #: Grows with creation, and is never used again while the task's dependencies are written down.
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
     Column("task_id", _LONG, nullable=False),
     Column("family", _LONG, nullable=False),
     Column("status", String(20), nullable=False),
@@ -45,7 +48,7 @@ dependencies = Table(
 workers = Table(
     "luigiviz_worker",
     metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
     Column("worker_id", _LONG, nullable=False),
     Column("document", _LONG, nullable=False),
 )
@@ -53,7 +56,7 @@ workers = Table(
 batchers = Table(
     "luigiviz_batcher",
     metadata,
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
     Column("worker_id", _LONG, nullable=False),
     Column("document", _LONG, nullable=False),
 )

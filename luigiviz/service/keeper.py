@@ -1,0 +1,249 @@
+"""Keeps the durable copy: opens the database, leads, loads, serves, and starts over when something gets in the way."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luigiviz.engine.documents import Document, mark_everything
+from luigiviz.engine.restoring import Image, restore
+from luigiviz.service.errors import Phase, Status
+from luigiviz.store.errors import (
+    LiveStateRefusedError,
+    LiveStateUnavailableError,
+    LostLeadershipError,
+    StateFileError,
+    StoreError,
+)
+from luigiviz.store.live.livestore import LiveStore
+from luigiviz.store.luigid import read_state_file
+
+if TYPE_CHECKING:
+    from luigiviz.engine import Scheduler
+    from luigiviz.service.commits import Commits
+    from luigiviz.service.door import Service
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two tries while the database is away, and while somebody has to do something about it.
+_RETRY = 1.0
+_RETRY_REFUSED = 5.0
+#: Seconds between two looks after what can wait, and the most tasks that one commit takes along of it.
+_FLUSH_EVERY = 1.0
+_FLUSH_MOST = 1_000
+#: Seconds between two lines in the log while tasks are read, and how many tasks there are between two looks.
+_SAY_EVERY = 2.0
+_LOOK_EVERY = 5_000
+
+
+class Keeper:
+    """A thread that brings a service its scheduler, and writes down what can wait."""
+
+    def __init__(self, service: Service, store: LiveStore, *, state_path: Path | None = None) -> None:
+        """Keep a service's state in a store; ``state_path`` is luigid's state file, taken over by an empty store."""
+        self._service = service
+        self._store = store
+        self._state_path = state_path
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._last_trouble = ""
+        #: Until when the lead is ours without another sign of life.
+        self._leads_until = 0.0
+
+    def open(self) -> None:
+        """Open the database, so that what only people can mend is said at once.
+
+        Raises:
+            LiveStateRefusedError: Somebody has to do something first.
+        """
+        try:
+            self._store.open()
+        except LiveStateUnavailableError as error:
+            self._say(f"The database of the live state is not available, waiting for it: {error}")
+
+    def start(self) -> None:
+        """Begin, in a thread."""
+        self._thread = threading.Thread(target=self._run, name="luigiviz-keeper", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what is left, give up the lead, and stop."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+            self._thread = None
+        self._service.stop_serving(Status(Phase.CLOSED, "The scheduler has stopped."))
+        self._store.close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._store.open()
+                if self._lead():
+                    commits = self._load()
+                    self._last_trouble = ""
+                    self._tend(commits)
+            except LiveStateRefusedError as error:
+                self._wait(Status(Phase.REFUSED, str(error)), _RETRY_REFUSED)
+            except LiveStateUnavailableError as error:
+                self._wait(Status(Phase.UNAVAILABLE, f"The database of the state does not answer: {error}"), _RETRY)
+            except LostLeadershipError as error:
+                logger.warning("Stepping down: %s", error)
+                self._service.stop_serving(Status(Phase.STANDBY, "Another instance leads now."))
+                self._store.step_down()
+            except Exception:
+                # A mistake of ours: whatever it is, the thread must live on.
+                logger.exception("Keeping the state failed; it is tried again")
+                self._wait(Status(Phase.UNAVAILABLE, "An error occurred; the log has the details."), _RETRY_REFUSED)
+
+    def _wait(self, status: Status, seconds: float) -> None:
+        self._say(status.message)
+        self._service.stop_serving(status)
+        self._stopping.wait(seconds)
+
+    def _say(self, trouble: str) -> None:
+        """Log trouble once, not with every try."""
+        if trouble != self._last_trouble:
+            logger.error("%s", trouble)
+            self._last_trouble = trouble
+
+    # Leading
+
+    def _lead(self) -> bool:
+        """Wait until this instance leads; False if it is to stop."""
+        said = ""
+        while not self._stopping.is_set():
+            asked = time.monotonic()
+            if self._store.try_to_lead():
+                self._leads_until = asked + self._store.lease_seconds
+                if said:
+                    logger.info("This instance leads now")
+                return True
+            leader = self._store.leader()
+            name = "another instance" if leader is None else leader.address or leader.name
+            if name != said:
+                logger.info("Standing by: %s leads", name)
+                said = name
+            status = Status(
+                Phase.STANDBY,
+                f"This instance stands by; {name} leads.",
+                leader_address="" if leader is None else leader.address,
+            )
+            self._service.stop_serving(status)
+            self._stopping.wait(self._store.lease_seconds / 10)
+        return False
+
+    def _keep_leading(self) -> None:
+        """Give a sign of life when it is time; without an answer for too long, others may lead by now."""
+        asked = time.monotonic()
+        if not self._store.is_shared or asked < self._leads_until - self._store.lease_seconds * 0.75:
+            return
+        try:
+            self._store.keep_leading()
+        except LiveStateUnavailableError:
+            if asked > self._leads_until:
+                raise
+        else:
+            self._leads_until = asked + self._store.lease_seconds
+
+    # Loading
+
+    def _load(self) -> Commits:
+        self._service.stop_serving(Status(Phase.LOADING, "The scheduler is loading its state."))
+        started = time.monotonic()
+        scheduler = self._service.new_scheduler()
+        imported = None
+        with _collector_at_rest():
+            with self._store.loading() as view:
+                total = view.count_tasks()
+                values = view.values()
+                image = Image(self._watched(view.tasks(), total), view.workers(), view.batchers(), values)
+                replaced = restore(scheduler, image, seen_at=self._service.now())
+            if not scheduler.tasks and not scheduler.workers and "imported" not in values:
+                imported = self._import(scheduler)
+        if scheduler.tasks:
+            took = time.monotonic() - started
+            logger.info("Loaded %d tasks and %d workers in %.1f s", len(scheduler.tasks), len(scheduler.workers), took)
+        commits = self._service.prepare(scheduler, self._store)
+        for seq in replaced:
+            commits.journal.removed_later[seq] = None
+        if imported is not None:
+            mark_everything(scheduler.state, commits.journal)
+            commits.note("imported", imported)
+            commits.flush(None)
+        self._service.begin(scheduler, commits)
+        return commits
+
+    def _watched(
+        self, tasks: Iterable[tuple[Document, tuple[str, ...]]], total: int
+    ) -> Iterator[tuple[Document, tuple[str, ...]]]:
+        """Pass tasks on; say how far it is, keep the lead meanwhile, and stop when told to."""
+        said = time.monotonic()
+        for number, task in enumerate(tasks, start=1):
+            yield task
+            if number % _LOOK_EVERY == 0:
+                self._keep_leading()
+                if self._stopping.is_set():
+                    raise LiveStateUnavailableError("the server stops")
+                if time.monotonic() - said > _SAY_EVERY:
+                    said = time.monotonic()
+                    logger.info("Loading: %d of %d tasks", number, total)
+                    message = f"The scheduler is loading its state: {number:,} of {total:,} tasks."
+                    self._service.stop_serving(Status(Phase.LOADING, message))
+
+    def _import(self, scheduler: Scheduler) -> dict[str, Any] | None:
+        """Take over luigid's state file, if there is one.
+
+        Raises LiveStateRefusedError: there is one, but it cannot be read; an empty start would lose it silently.
+        """
+        path = self._state_path
+        if path is None or not path.is_file():
+            return None
+        try:
+            state = read_state_file(path)
+        except StateFileError as error:
+            raise LiveStateRefusedError(
+                f"luigid's state file cannot be imported: {error}. Mend it, or name another with state_path"
+            ) from error
+        restore(scheduler, Image(state.tasks, state.workers, state.batchers, {}), seen_at=self._service.now())
+        logger.info("Imported luigid's state from %s: %d tasks, %d workers", path, len(state.tasks), len(state.workers))
+        return {"path": str(path), "at": self._service.now(), "tasks": len(state.tasks)}
+
+    # Serving
+
+    def _tend(self, commits: Commits) -> None:
+        """Write what can wait, and keep the lead, until the scheduler is lost or this is to stop."""
+        pause = min(_FLUSH_EVERY, self._store.lease_seconds / 8)
+        more = False
+        while not self._service.lost.wait(0 if more else pause):
+            if self._stopping.is_set():
+                self._service.stop_calls()
+                commits.flush(None)
+                return
+            try:
+                self._keep_leading()
+                more = commits.flush(_FLUSH_MOST)
+            except LostLeadershipError:
+                raise
+            except StoreError:
+                # The service has been told why; it is tried again from the start.
+                return
+        logger.info("Starting over from what the database holds")
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from walking through a growing number of tasks that all stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,261 @@
+"""The live state's database: opened, led, read once, and written with every change."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from luigiviz.store.database import is_memory, open_engine
+from luigiviz.store.errors import LiveStateRefusedError, LiveStateUnavailableError, LostLeadershipError
+from luigiviz.store.live import loading, schema
+from luigiviz.store.live.filelock import FileLock
+from luigiviz.store.live.lease import Lease, give_sign_of_life, hold_epoch, read_lease, take_lease
+from luigiviz.store.live.opening import upgrade_schema
+from luigiviz.store.live.writing import Changes, Writer
+
+logger = logging.getLogger(__name__)
+
+Durability = Literal["full", "normal", "relaxed"]
+
+#: SQLite's ``synchronous``: whether the system is asked to put a commit on the disk before it is answered.
+_SQLITE = {"full": "FULL", "normal": "NORMAL", "relaxed": "NORMAL"}
+#: PostgreSQL's ``synchronous_commit``; without an entry the server's own setting holds.
+_POSTGRESQL = {"full": "on", "relaxed": "off"}
+#: What SQLite says of a file that no waiting will mend.
+_BEYOND_REPAIR = ("malformed", "not a database", "no such table", "no such column")
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who leads: a name for logs, and the address that it gave."""
+
+    name: str
+    address: str
+
+
+class LiveStore:
+    """The durable copy of one scheduler's state. Calls may come from several threads, commits from one at a time."""
+
+    def __init__(
+        self, url: str, *, durability: Durability = "normal", lease_seconds: float = 10.0, address: str = ""
+    ) -> None:
+        """Name the database; nothing is opened yet.
+
+        ``address`` tells others where this instance is found while it leads.
+
+        Raises:
+            DatabaseUrlError: The URL cannot be used.
+        """
+        self.url = make_url(url)
+        self.lease_seconds = lease_seconds
+        self._durability: Durability = durability
+        self._address = address
+        self._holder = f"{socket.gethostname()} {uuid.uuid4()}"[-200:]
+        self._engine = open_engine(url)
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._lock = FileLock(Path(self.url.database or "")) if self._is_sqlite and not is_memory(self.url) else None
+        self._writer = Writer(self._engine.dialect)
+        self._connection: Connection | None = None
+        self._epoch: int | None = None
+        #: The lease as it was last seen, and since when it has not changed (by our own clock).
+        self._seen: Lease | None = None
+        self._seen_since = 0.0
+        self._guard = threading.Lock()
+        event.listen(self._engine, "connect", self._configure)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several instances may share the database."""
+        return not self._is_sqlite
+
+    def describe(self) -> str:
+        """Where the state is kept, without passwords."""
+        return self.url.render_as_string(hide_password=True)
+
+    def open(self) -> None:
+        """Make the database ready: lock it if it is a file, and bring its tables up to date.
+
+        Raises:
+            LiveStateRefusedError: Another process holds the file, the database is damaged or too new.
+            LiveStateUnavailableError: It does not answer.
+        """
+        if self._lock is not None:
+            self._lock.acquire()
+        upgrade_schema(self._engine)
+
+    def close(self) -> None:
+        """Give up the lead, so that another instance need not wait, and close all connections."""
+        if self._epoch is not None and self.is_shared:
+            try:
+                with self._engine.begin() as connection:
+                    give_sign_of_life(connection, self._epoch, holder="")
+            except (SQLAlchemyError, LostLeadershipError) as error:
+                logger.info("The lead could not be given up, others will take it in a while: %s", _short(error))
+        self._drop_connection()
+        self._epoch = None
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    # Leading
+
+    def try_to_lead(self) -> bool:
+        """Become the leader if nobody else leads, or gives no sign of life for ``lease_seconds``; tell whether we lead.
+
+        Raises:
+            LiveStateUnavailableError: The database does not answer.
+        """
+        if not self.is_shared:
+            self._epoch = 0
+            return True
+        with self._translated(), self._engine.begin() as connection:
+            lease = read_lease(connection)
+            now = time.monotonic()
+            if lease != self._seen:
+                self._seen, self._seen_since = lease, now
+            if lease is not None and lease.holder and now - self._seen_since < self.lease_seconds:
+                return False
+            taken = take_lease(connection, lease, self._holder, self._address)
+        if taken is None:
+            return False
+        self._epoch = taken.epoch
+        return True
+
+    def keep_leading(self) -> None:
+        """Give a sign of life; to be called several times in ``lease_seconds``.
+
+        Raises:
+            LostLeadershipError: Another instance leads.
+            LiveStateUnavailableError: The database does not answer.
+        """
+        if not self.is_shared or self._epoch is None:
+            return
+        with self._translated(), self._engine.begin() as connection:
+            give_sign_of_life(connection, self._epoch)
+
+    def step_down(self) -> None:
+        """Note that this instance leads no more; what it saw of the lease is forgotten."""
+        self._drop_connection()
+        self._epoch = None
+        self._seen = None
+
+    def leader(self) -> Leader | None:
+        """Return who led when we last looked; None if nobody did."""
+        lease = self._seen
+        return Leader(lease.holder, lease.address) if lease is not None and lease.holder else None
+
+    # Reading and writing
+
+    @contextmanager
+    def loading(self) -> Iterator[LoadingState]:
+        """Lend a view of the whole state at one moment.
+
+        Raises:
+            LiveStateUnavailableError: The database does not answer.
+            LiveStateRefusedError: It holds something that cannot be read.
+        """
+        with self._translated(), self._engine.connect() as connection:
+            yield LoadingState(connection)
+
+    def commit(self, changes: Changes) -> None:
+        """Write changes, all or none. Writing the same ones again does no harm, whatever became of the first try.
+
+        Raises:
+            LostLeadershipError: Another instance leads; nothing was written.
+            LiveStateUnavailableError: The database did not take them, or did not say whether it did.
+        """
+        with self._guard, self._translated():
+            if self._epoch is None:
+                raise LostLeadershipError("this instance does not lead")
+            connection = self._connection
+            if connection is None or connection.closed or connection.invalidated:
+                self._drop_connection()
+                connection = self._connection = self._engine.connect()
+            try:
+                if self.is_shared:
+                    hold_epoch(connection, self._epoch)
+                self._writer.write(connection, changes)
+                connection.commit()
+            except BaseException:
+                self._drop_connection()
+                raise
+
+    # Inside
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # Whatever is wrong with it: the pool must not lend it again.
+            connection.invalidate()
+            connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeoutError) as error:
+            message = _short(error)
+            if self._is_sqlite and any(words in message for words in _BEYOND_REPAIR):
+                raise LiveStateRefusedError(
+                    f"{self.describe()} is damaged: {message}. Restore a backup, or move the file away to start anew"
+                ) from error
+            raise LiveStateUnavailableError(f"{self.describe()}: {message}") from error
+
+    def _configure(self, connection: Any, _record: object) -> None:
+        if self._is_sqlite:
+            statement = f"PRAGMA synchronous={_SQLITE[self._durability]}"
+        elif self._engine.dialect.name == "postgresql" and self._durability in _POSTGRESQL:
+            statement = f"SET synchronous_commit = {_POSTGRESQL[self._durability]}"
+        else:
+            return
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        cursor.close()
+        if not self._is_sqlite:
+            connection.commit()
+
+
+class LoadingState:
+    """The whole state, as documents, while its transaction lasts."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read through a connection."""
+        self._connection = connection
+
+    def count_tasks(self) -> int:
+        """Return the number of tasks."""
+        return loading.count_tasks(self._connection)
+
+    def tasks(self) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+        """Iterate over tasks with the ids of their dependencies, in the order of ``seq``."""
+        return loading.load_tasks(self._connection)
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Return all workers."""
+        return loading.load_documents(self._connection, schema.workers)
+
+    def batchers(self) -> list[dict[str, Any]]:
+        """Return all batchers."""
+        return loading.load_documents(self._connection, schema.batchers)
+
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Return the single values by name."""
+        return loading.load_values(self._connection)
+
+
+def _short(error: BaseException) -> str:
+    """Return what the driver said, in one line and without the statement."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split()) or type(cause).__name__

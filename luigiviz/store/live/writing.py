@@ -1,0 +1,143 @@
+"""Writes what changed: rows by their numbers, so that writing the same twice does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Delete, Insert, Table, bindparam, delete
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import Dialect
+
+from luigiviz.store.live import schema
+from luigiviz.store.live.codec import for_column, number_for_column, write_document, write_text
+
+Document = Mapping[str, Any]
+Row = dict[str, Any]
+
+
+class Changes(Protocol):
+    """What is to be written at once; documents as ``docs/architecture.md`` describes them."""
+
+    tasks: list[dict[str, Any]]
+    #: (number of the task, how many of its first dependencies stay, those that follow)
+    edges: list[tuple[int, int, tuple[str, ...]]]
+    removed: list[int]
+    workers: list[dict[str, Any]]
+    removed_workers: list[int]
+    batchers: list[dict[str, Any]]
+    removed_batchers: list[int]
+    values: dict[str, dict[str, Any]]
+
+
+class _Statement:
+    """A statement that is put into the database's words once, and then run often."""
+
+    def __init__(self, statement: Insert | Delete, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self._sql = str(compiled)
+        names = compiled.positiontup
+        # A driver takes parameters by position or by name.
+        self._arrange: Callable[[Row], Any] = (
+            dict if names is None else (lambda row: tuple(row[name] for name in names))
+        )
+
+    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Run it for each of some rows."""
+        parameters = [self._arrange(row) for row in rows]
+        if len(parameters) == 1:
+            connection.exec_driver_sql(self._sql, parameters[0])
+        elif parameters:
+            connection.exec_driver_sql(self._sql, parameters)
+
+
+class Writer:
+    """Writes changes into one kind of database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Prepare the statements."""
+        self._upserts = {
+            table.name: _Statement(_upsert(table, dialect.name), dialect)
+            for table in (schema.tasks, schema.dependencies, schema.workers, schema.batchers, schema.values)
+        }
+        self._deletes = {
+            table.name: _Statement(delete(table).where(table.c.seq == bindparam("old")), dialect)
+            for table in (schema.tasks, schema.workers, schema.batchers)
+        }
+        edges = schema.dependencies.c
+        self._cut = _Statement(
+            delete(schema.dependencies).where(
+                edges.task_seq == bindparam("old"), edges.position >= bindparam("first_gone")
+            ),
+            dialect,
+        )
+
+    def write(self, connection: Connection, changes: Changes) -> None:
+        """Write changes; the caller commits."""
+        self._delete(connection, schema.tasks, changes.removed)
+        self._cut.run(connection, ({"old": seq, "first_gone": 0} for seq in changes.removed))
+        self._delete(connection, schema.workers, changes.removed_workers)
+        self._delete(connection, schema.batchers, changes.removed_batchers)
+        self._put(connection, schema.tasks, map(_task_row, changes.tasks))
+        self._write_edges(connection, changes.edges)
+        for table, name, documents in (
+            (schema.workers, "id", changes.workers),
+            (schema.batchers, "worker", changes.batchers),
+        ):
+            self._put(connection, table, (_worker_row(document, document[name]) for document in documents))
+        self._put(
+            connection,
+            schema.values,
+            ({"name": name, "document": write_document(value)} for name, value in changes.values.items()),
+        )
+
+    def _write_edges(self, connection: Connection, edges: Sequence[tuple[int, int, tuple[str, ...]]]) -> None:
+        self._cut.run(connection, ({"old": seq, "first_gone": same + len(rest)} for seq, same, rest in edges))
+        self._put(
+            connection,
+            schema.dependencies,
+            (
+                {"task_seq": seq, "position": same + offset, "dep_id": write_text(dep_id)}
+                for seq, same, rest in edges
+                for offset, dep_id in enumerate(rest)
+            ),
+        )
+
+    def _put(self, connection: Connection, table: Table, rows: Iterable[Row]) -> None:
+        self._upserts[table.name].run(connection, rows)
+
+    def _delete(self, connection: Connection, table: Table, numbers: Iterable[int]) -> None:
+        self._deletes[table.name].run(connection, ({"old": number} for number in numbers))
+
+
+def _task_row(document: Document) -> Row:
+    worker = document.get("worker_running")
+    return {
+        "seq": document["seq"],
+        "task_id": for_column(document["id"]),
+        "family": for_column(document.get("family", "")),
+        "status": document["status"],
+        "priority": number_for_column(document.get("priority", 0)),
+        "updated": document["updated"],
+        "worker_running": None if worker is None else for_column(worker),
+        "document": write_document(document),
+    }
+
+
+def _worker_row(document: Document, worker_id: str) -> Row:
+    return {"seq": document["seq"], "worker_id": for_column(worker_id), "document": write_document(document)}
+
+
+def _upsert(table: Table, dialect: str) -> Insert:
+    """Return the statement that inserts a row, or overwrites the one with the same key."""
+    keys = [column.name for column in table.primary_key]
+    others = [column.name for column in table.columns if column.name not in keys]
+    if dialect in ("mysql", "mariadb"):
+        insert = mysql.insert(table)
+        return insert.on_duplicate_key_update({name: insert.inserted[name] for name in others})
+    module: Any = postgresql if dialect == "postgresql" else sqlite
+    insert = module.insert(table)
+    statement: Insert = insert.on_conflict_do_update(
+        index_elements=keys, set_={name: insert.excluded[name] for name in others}
+    )
+    return statement
