@@ -24,6 +24,7 @@ from luigiviz.web import (
     actions,
     api,
     badge,
+    bulk,
     cors,
     graph,
     health,
@@ -51,6 +52,7 @@ BLUEPRINTS = (
     workers.bp,
     resources.bp,
     actions.bp,
+    bulk.bp,
     history.bp,
     metrics.bp,
 )

@@ -177,10 +177,10 @@ def candidates(state: State, query: TaskQuery, action: str) -> Callable[[], tupl
     return lambda: tuple(_candidate(task, action) for task in sorted(found(), key=attrgetter("order"), reverse=True))
 
 
-def candidates_of_ids(state: State, task_ids: Iterable[str], action: str) -> tuple[Candidate, ...]:
+def candidates_of_ids(state: State, task_ids: Iterable[str], action: str) -> Callable[[], tuple[Candidate, ...]]:
     """Return the tasks of some ids, each once, with whether an action would change them."""
-    tasks = ((task_id, state.tasks.get(task_id)) for task_id in dict.fromkeys(task_ids))
-    return tuple(
+    tasks = [(task_id, state.tasks.get(task_id)) for task_id in dict.fromkeys(task_ids)]
+    return lambda: tuple(
         Candidate(task_id, task_id, family_of_id(task_id), None, False) if task is None else _candidate(task, action)
         for task_id, task in tasks
     )

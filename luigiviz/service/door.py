@@ -9,16 +9,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from luigiviz.engine import Event, EventKind, Scheduler, SchedulerConfig, queries
+from luigiviz.engine import Event, EventKind, Scheduler, SchedulerConfig, queries, steering
+from luigiviz.engine.state import State
 from luigiviz.engine.statuses import DONE, FAILED, PENDING, RUNNING
 from luigiviz.engine.views import (
     FamilyCount,
     GraphView,
     Overview,
     ResourceView,
+    SteeringResult,
     TaskDetail,
     TaskPage,
     TaskQuery,
@@ -40,6 +42,10 @@ logger = logging.getLogger(__name__)
 #: Pruning happens at least this often, as in luigid, and at most this often (seconds).
 LONGEST_PAUSE = 60.0
 SHORTEST_PAUSE = 0.2
+#: Tasks that an action changes before it lets others have the lock.
+STEERED_AT_ONCE = 100
+
+T = TypeVar("T")
 
 _HISTORY_STATUS = {
     EventKind.HISTORY_PENDING: PENDING,
@@ -224,10 +230,29 @@ class Service:
             UnknownMethodError, InvalidArgumentError: Nothing has changed.
             NotServingError: It was not carried out, or its change could not be written and will not be seen.
         """
+        return self._change(lambda scheduler: scheduler.call(method, arguments))
+
+    def steer(self, action: str, task_ids: Sequence[str]) -> list[SteeringResult]:
+        """Do one of ``engine.steering.FITS`` to tasks, some at a time so that nobody waits long for the lock.
+
+        Raises:
+            NotServingError: As ``call``; what was done before stays done.
+        """
+        results: list[SteeringResult] = []
+        for start in range(0, len(task_ids), STEERED_AT_ONCE):
+            chunk = task_ids[start : start + STEERED_AT_ONCE]
+            results += self._change(lambda scheduler, ids=chunk: self._steer(scheduler, action, ids))  # type: ignore[misc]
+        return results
+
+    def _steer(self, scheduler: Scheduler, action: str, task_ids: Sequence[str]) -> list[SteeringResult]:
+        return [steering.steer(scheduler, action, task_id, self._clock()) for task_id in task_ids]
+
+    def _change(self, change: Callable[[Scheduler], T]) -> T:
+        """Let the engine change something, and return its answer when that is safe."""
         with self._lock:
             scheduler, commits = self._current(), self._commits
             before = 0 if commits is None else commits.journal.urgent
-            answer = scheduler.call(method, arguments)
+            answer = change(scheduler)
             ticket = 0 if commits is None else commits.journal.urgent
             due = scheduler.next_deadline()
             announce = self._take_events() if commits is None else None
@@ -248,6 +273,12 @@ class Service:
         """A number that grows whenever something that pages show may have changed."""
         scheduler = self._scheduler
         return self._last_version if scheduler is None else scheduler.state.version
+
+    def read(self, query: Callable[[State, float], Callable[[], T]]) -> T:
+        """Answer a query of ``engine.queries``: its first half, which copies references, runs under the lock."""
+        with self._lock:
+            finish = query(self._current().state, self._clock())
+        return finish()
 
     def overview(self) -> Overview:
         """Return counts and the state of the scheduler."""

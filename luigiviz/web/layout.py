@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
@@ -22,14 +24,28 @@ from luigiviz.engine.statuses import (
 )
 from luigiviz.engine.views import Overview
 from luigiviz.version import __version__
-from luigiviz.web import assets, filters, urls
+from luigiviz.web import assets, bulk, filters, medians, urls
 from luigiviz.web.current import get_service, get_settings
+from luigiviz.web.filters import number
 from luigiviz.web.live import fragment, is_unchanged
 
 bp = Blueprint("layout", __name__)
 
 #: Seconds after which the header is drawn anew although nothing changed, to show that the page is alive.
 HEARTBEAT = 15.0
+
+#: Bars show what is finished first, then what goes on, what waits, and at the end what went wrong.
+MIX_ORDER = (
+    DONE,
+    RUNNING,
+    BATCH_RUNNING,
+    PENDING,
+    UNKNOWN,
+    UPSTREAM_DISABLED,
+    UPSTREAM_FAILED,
+    DISABLED,
+    FAILED,
+)
 
 #: What people read for each status.
 STATUS_WORDS = {
@@ -85,12 +101,16 @@ def init_app(app: Flask) -> None:
     urls.init_app(app)
     assets.init_app(app)
     filters.init_app(app)
+    bulk.init_app(app)
+    medians.init_app(app)
     app.jinja_env.globals.update(
         DISPLAY_STATUSES=DISPLAY_STATUSES,
+        MIX_ORDER=MIX_ORDER,
         luigiviz_version=__version__,
         current_overview=current_overview,
         notice=notice,
         poll_every=poll_every,
+        status_counts=status_counts,
         status_word=status_word,
         status_icon=status_icon,
     )
@@ -123,6 +143,15 @@ def poll_every(factor: float = 1.0) -> str:
 def status_word(status: str) -> str:
     """A status as people read it."""
     return STATUS_WORDS.get(status, status)
+
+
+def status_counts(by_status: Mapping[str, int]) -> str:
+    """Counts in words: ``3 done, 1 failed``."""
+    return ", ".join(
+        f"{number(by_status[status])} {status_word(status).lower()}"
+        for status in DISPLAY_STATUSES
+        if by_status.get(status)
+    )
 
 
 def status_icon(status: str) -> str:

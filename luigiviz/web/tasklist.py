@@ -10,12 +10,42 @@ from flask import abort, request, url_for
 from luigiviz.engine.statuses import DISABLED, DISPLAY_STATUSES, FAILED
 from luigiviz.engine.views import SORT_KEYS, FamilyCount, TaskQuery
 
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the task table; its key is also what sorts by it."""
+
+    key: str
+    word: str
+    css: str = ""
+    #: Shown unless the URL says which columns to show.
+    usual: bool = True
+
+
+COLUMNS = (
+    Column("status", "Status", "stat"),
+    Column("family", "Family", "fam"),
+    Column("params", "Parameters", "par"),
+    Column("resources", "Resources"),
+    Column("priority", "Priority", "right num"),
+    Column("worker", "Worker"),
+    Column("added", "Added", "when", usual=False),
+    Column("started", "Started", "when", usual=False),
+    Column("updated", "Updated", "when"),
+    Column("duration", "Duration", "right"),
+    Column("failures", "Failures", "right num"),
+)
+assert {column.key for column in COLUMNS} == set(SORT_KEYS)
+
+#: What links to the task, so it cannot be left out.
+_ALWAYS = "family"
+
 PAGE_SIZES = (25, 50, 100, 250, 500)
 DEFAULT_PAGE_SIZE = 50
 _LARGEST_PAGE = 1_000_000_000
 
 #: Columns whose largest values one wants to see first.
-_DESCENDING_FIRST = frozenset({"updated", "started", "priority", "duration"})
+_DESCENDING_FIRST = frozenset({"updated", "added", "started", "priority", "duration", "failures"})
 
 #: More families than a sidebar can hold; the rest is found by search.
 MAX_FAMILIES = 400
@@ -37,7 +67,11 @@ def parse_query() -> TaskQuery:
         return TaskQuery(
             statuses=frozenset(status for status in args.getlist("status") if status),
             family=args.get("family") or None,
+            namespace=args.get("ns"),
+            worker=args.get("worker") or None,
             search=args.get("q", "").strip(),
+            param=args.get("param", "").strip(),
+            value=args.get("value") or None,
             sort=sort,
             descending=order == "desc" if order else sort in _DESCENDING_FIRST,
             page=int(page),
@@ -47,6 +81,24 @@ def parse_query() -> TaskQuery:
         abort(400, f"This filter is not possible: {error}.")
 
 
+def parse_columns() -> tuple[Column, ...]:
+    """Read which columns the request wants (``col``, once for each); 400 for one that does not exist."""
+    wanted = set(request.args.getlist("col"))
+    if not wanted:
+        return tuple(column for column in COLUMNS if column.usual)
+    unknown = sorted(wanted - {column.key for column in COLUMNS})
+    if unknown:
+        abort(400, f"There is no column {unknown[0][:40]!r}; there are {', '.join(column.key for column in COLUMNS)}.")
+    return tuple(column for column in COLUMNS if column.key in wanted or column.key == _ALWAYS)
+
+
+def column_args(columns: tuple[Column, ...]) -> dict[str, object]:
+    """The part of the query string that chooses columns; nothing for the usual ones."""
+    if all(column.usual == (column in columns) for column in COLUMNS):
+        return {}
+    return {"col": [column.key for column in columns]}
+
+
 def query_args(query: TaskQuery) -> dict[str, object]:
     """The query string of a query, without what is the default."""
     args: dict[str, object] = {}
@@ -54,8 +106,16 @@ def query_args(query: TaskQuery) -> dict[str, object]:
         args["status"] = [status for status in DISPLAY_STATUSES if status in query.statuses]
     if query.family is not None:
         args["family"] = query.family
+    if query.namespace is not None:
+        args["ns"] = query.namespace
+    if query.worker is not None:
+        args["worker"] = query.worker
     if query.search:
         args["q"] = query.search
+    if query.value is not None:
+        if query.param:
+            args["param"] = query.param
+        args["value"] = query.value
     if query.sort != "updated":
         args["sort"] = query.sort
     if query.descending != (query.sort in _DESCENDING_FIRST):
@@ -72,9 +132,35 @@ class TableLinks:
     """Addresses of the task table's neighbours: the same query with one thing changed."""
 
     query: TaskQuery
+    columns: tuple[Column, ...] = tuple(column for column in COLUMNS if column.usual)
 
-    def _to(self, query: TaskQuery) -> str:
-        return url_for("tasks.index", **query_args(query))  # type: ignore[arg-type]
+    def args(self, **more: object) -> dict[str, object]:
+        """The query string of this table."""
+        return {**query_args(self.query), **column_args(self.columns), **more}
+
+    def _to(self, query: TaskQuery, **more: object) -> str:
+        args = {**query_args(query), **column_args(self.columns), **more}
+        return url_for("tasks.index", **args)  # type: ignore[arg-type]
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is left out."""
+        return self.everything() != self._to(replace(self.query, page=1))
+
+    def everything(self) -> str:
+        """The same table without any filter."""
+        return self._to(
+            TaskQuery(sort=self.query.sort, descending=self.query.descending, page_size=self.query.page_size)
+        )
+
+    def select(self, which: str) -> str:
+        """The same page with boxes to tick: ``some`` (none is ticked yet) or ``all``."""
+        return self._to(self.query, select=which)
+
+    def bulk(self, action: str) -> str:
+        """The question whether to do an action to everything that matches, whatever the page."""
+        args = query_args(TaskQuery(**{name: getattr(self.query, name) for name in _FILTER_FIELDS}))
+        return url_for("bulk.confirm", do=action, next=self.here(), **args)  # type: ignore[arg-type]
 
     def here(self) -> str:
         """This very table."""
@@ -90,15 +176,17 @@ class TableLinks:
 
     def family(self, family: str | None) -> str:
         """One family, or all."""
-        return self._to(replace(self.query, family=family, page=1))
+        return self._to(replace(self.query, family=family, namespace=None, page=1))
 
-    def without_search(self) -> str:
-        """All names."""
-        return self._to(replace(self.query, search="", page=1))
+    def namespace(self, namespace: str | None) -> str:
+        """The families of one namespace, or all."""
+        return self._to(replace(self.query, family=None, namespace=namespace, page=1))
 
-    def all_statuses(self) -> str:
-        """All statuses."""
-        return self._to(replace(self.query, statuses=frozenset(), page=1))
+    def without(self, field: str) -> str:
+        """Without one part of the filter."""
+        empty = TaskQuery()
+        changes = {field: getattr(empty, field)} | ({"param": ""} if field == "value" else {})
+        return self._to(replace(self.query, **changes, page=1))
 
     def sort(self, key: str) -> str:
         """Sorted by a column; the other way round if it is sorted by it already."""
@@ -113,18 +201,11 @@ class TableLinks:
         return "descending" if self.query.descending else "ascending"
 
 
+#: What chooses tasks, and not which of them are shown where.
+_FILTER_FIELDS = ("statuses", "family", "namespace", "worker", "search", "param", "value")
+
 #: What people read for each sort key.
-SORT_WORDS = {
-    "updated": "Updated",
-    "status": "Status",
-    "family": "Family",
-    "params": "Parameters",
-    "priority": "Priority",
-    "worker": "Worker",
-    "started": "Added",
-    "duration": "Duration",
-}
-assert set(SORT_WORDS) == set(SORT_KEYS)
+SORT_WORDS = {column.key: column.word for column in COLUMNS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +225,14 @@ class Namespace:
     def trouble(self) -> int:
         """Failed and disabled tasks of all its families."""
         return sum(trouble(family) for family in self.families)
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """Tasks of all its families by status."""
+        counts = {
+            status: sum(family.by_status.get(status, 0) for family in self.families) for status in DISPLAY_STATUSES
+        }
+        return {status: count for status, count in counts.items() if count}
 
     def holds(self, family: str | None) -> bool:
         """Whether a family is one of these."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from luigiviz.engine.statuses import BATCH_RUNNING, DISABLED, FAILED, RUNNING
@@ -14,15 +14,17 @@ from luigiviz.engine.views import TaskDetail
 from luigiviz.web.current import get_service
 from luigiviz.web.layout import get_overview
 from luigiviz.web.live import fragment, is_unchanged, valid_until
+from luigiviz.web.medians import usual_seconds
 from luigiviz.web.rerun import has_flags, readable_error, rerun_command
 from luigiviz.web.tasklist import (
+    COLUMNS,
     MAX_FAMILIES,
     PAGE_SIZES,
     SORT_WORDS,
     TableLinks,
     namespaces,
+    parse_columns,
     parse_query,
-    query_args,
     trouble,
 )
 from luigiviz.web.urls import task_url
@@ -39,17 +41,19 @@ NEVER = 999_999_999
 def _boxes_context() -> dict[str, object]:
     query = parse_query()
     overview = get_overview()
+    links = TableLinks(query, parse_columns())
     return {
         "counts": overview.counts,
         "query": query,
-        "links": TableLinks(query),
-        "boxes_url": url_for("tasks.boxes", **query_args(query), v=overview.version),  # type: ignore[arg-type]
+        "links": links,
+        "boxes_url": url_for("tasks.boxes", **links.args(v=overview.version)),  # type: ignore[arg-type]
     }
 
 
 def _families_context() -> dict[str, object]:
     query = parse_query()
     overview = get_overview()
+    links = TableLinks(query, parse_columns())
     # Tasks that were only named as dependencies have no family: the status box "Unknown" leads to them.
     families = [family for family in get_service().families() if family.family]
     shown = families[:MAX_FAMILIES]
@@ -59,8 +63,8 @@ def _families_context() -> dict[str, object]:
         "num_hidden_families": len(families) - len(shown),
         "trouble": trouble,
         "query": query,
-        "links": TableLinks(query),
-        "families_url": url_for("tasks.families", **query_args(query), v=overview.version),  # type: ignore[arg-type]
+        "links": links,
+        "families_url": url_for("tasks.families", **links.args(v=overview.version)),  # type: ignore[arg-type]
     }
 
 
@@ -73,8 +77,7 @@ def _rows_context() -> dict[str, object]:
         # Behind the last page, as when tasks were removed meanwhile: the last one is what one wants.
         query = replace(query, page=(page.total + query.page_size - 1) // query.page_size)
         page = service.task_page(query)
-    links = TableLinks(query)
-    args = query_args(query)
+    links = TableLinks(query, parse_columns())
     until = valid_until(overview, page.rows)
     return {
         "page": page,
@@ -82,7 +85,9 @@ def _rows_context() -> dict[str, object]:
         "links": links,
         "back": links.here(),
         "markable": MARKABLE,
-        "rows_url": url_for("tasks.rows", **args, v=overview.version, until=until),  # type: ignore[arg-type]
+        "rows_url": url_for("tasks.rows", **links.args(v=overview.version, until=until)),  # type: ignore[arg-type]
+        "columns": links.columns,
+        "usual": usual_seconds(row.family for row in page.rows),
         "scheduler_url": request.url_root.rstrip("/"),
         "num_tasks": overview.total,
     }
@@ -95,11 +100,16 @@ def index() -> BaseResponse | str:
     task_id = request.args.get("task_id")
     if task_id:
         return show(task_id)
+    select = request.args.get("select", "")
+    if select not in ("", "some", "all"):
+        abort(400, f"One can select some or all, not {select[:40]!r}.")
     return render_template(
         "tasks/index.html",
         **(_boxes_context() | _families_context() | _rows_context()),
         sort_words=SORT_WORDS,
         page_sizes=PAGE_SIZES,
+        all_columns=COLUMNS,
+        select=select,
     )
 
 

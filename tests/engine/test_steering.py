@@ -91,7 +91,7 @@ def test_releasing_a_batch_makes_its_members_pending_and_forgets_what_ran_them(
 
 
 def test_ids_are_looked_up_each_once(scheduler: Scheduler) -> None:
-    found = candidates_of_ids(scheduler.state, ["failed", "gone", "failed"], FORGIVE)
+    found = candidates_of_ids(scheduler.state, ["failed", "gone", "failed"], FORGIVE)()
     assert [(one.task_id, one.status, one.fits) for one in found] == [("failed", "FAILED", True), ("gone", None, False)]
     assert set(FITS) == {FORGIVE, RE_ENABLE, MARK_AS_DONE, RELEASE}
 
