@@ -1,6 +1,7 @@
 """``python -m bench.over_http``: calls per second over HTTP, luigiviz beside luigid in the same run.
 
-Both run as real processes without history. The clients are processes of their own with Luigi's own client; all share
+Both run as real processes as they come: luigid keeps its state in memory, luigiviz commits it to an SQLite file before
+it answers; neither records history. The clients are processes of their own with Luigi's own client; all share
 this machine's cores with the servers. "get_work + add_task" takes tasks and reports them DONE, and counts both calls.
 """
 
