@@ -40,6 +40,8 @@ class Action:
     key: str
     #: On a button.
     word: str
+    #: With a number of tasks in it.
+    phrase: str
     icon: str
     #: What happens to "12 tasks".
     effect: str
@@ -55,6 +57,7 @@ ACTIONS = {
         Action(
             FORGIVE,
             "Retry",
+            "Retry {}",
             "retry",
             "become pending again at once",
             "only failed tasks can be retried",
@@ -62,6 +65,7 @@ ACTIONS = {
         Action(
             RE_ENABLE,
             "Re-enable",
+            "Re-enable {}",
             "power",
             "are enabled: they count as failed, and are tried again after the retry delay",
             "only tasks that the scheduler disabled can be enabled",
@@ -69,6 +73,7 @@ ACTIONS = {
         Action(
             MARK_AS_DONE,
             "Mark as done",
+            "Mark {} as done",
             "check",
             "count as done",
             "only running, failed and disabled tasks can be marked as done",
@@ -78,6 +83,7 @@ ACTIONS = {
         Action(
             RELEASE,
             "Release",
+            "Release {}",
             "unlink",
             "are taken from their workers and become pending again",
             "only running tasks can be released",

@@ -27,13 +27,13 @@ COLUMNS = (
     Column("family", "Family", "fam"),
     Column("params", "Parameters", "par"),
     Column("resources", "Resources"),
-    Column("priority", "Priority", "right num"),
+    Column("priority", "Prio.", "right num"),
     Column("worker", "Worker"),
     Column("added", "Added", "when", usual=False),
     Column("started", "Started", "when", usual=False),
     Column("updated", "Updated", "when"),
     Column("duration", "Duration", "right"),
-    Column("failures", "Failures", "right num"),
+    Column("failures", "Fails", "right num"),
 )
 assert {column.key for column in COLUMNS} == set(SORT_KEYS)
 

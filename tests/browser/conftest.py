@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from luigiviz.web.tasklist import COLUMNS
 from tests.support import scene as s
 from tests.support.polling import wait_for
 from tests.support.server import ServerProcess
@@ -33,6 +34,9 @@ PAGES = {
     "dashboard, filtered and sorted": "/tasks?status=FAILED&status=DISABLED&sort=family&order=asc",
     "dashboard, all odd ids": "/tasks?size=100",
     "dashboard, nothing found": "/tasks?q=nosuchtask",
+    "dashboard, all columns": "/tasks?" + "&".join(f"col={column.key}" for column in COLUMNS),
+    "dashboard, boxes to tick": "/tasks?select=all",
+    "question before a bulk action": "/actions/bulk?do=mark-as-done",
     "old address": "/static/visualiser/index.html",
     "task: failed": f"/tasks/{s.FAILED}",
     "task: disabled": f"/tasks/{s.DISABLED}",

@@ -58,6 +58,19 @@ def test_every_action_works_through_links_and_forms(server_factory: ServerFactor
     assert "marked as done" in notice()
     assert status(s.DISABLED) == "DONE"
 
+    plain.goto(f"{server.url}/tasks?status=PENDING&family=reports.Margins")
+    plain.get_by_text("All that match", exact=True).click()
+    plain.get_by_role("link", name="Retry all that match…").click()
+    assert "None of the 1 chosen tasks would change" in plain.locator("#bulk").inner_text()
+    plain.goto(f"{server.url}/tasks?status=DONE&status=BATCH_RUNNING")
+    plain.get_by_role("link", name="Select…").click()
+    for member in s.BATCH_MEMBERS:
+        plain.locator(f"tr[data-task-id='{member}']").get_by_role("checkbox").check()
+    plain.get_by_role("button", name="Release…").click()
+    plain.get_by_role("button", name="Release 2 tasks").click()
+    assert "2 tasks changed" in plain.locator("#bulk-result").inner_text()
+    assert [status(member) for member in s.BATCH_MEMBERS] == ["PENDING", "PENDING"]
+
     plain.goto(f"{server.url}/tasks/{s.RUNNING}")
     plain.get_by_label("Message to the running task").fill("status")
     plain.get_by_role("button", name="Send").click()

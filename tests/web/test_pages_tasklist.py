@@ -24,18 +24,18 @@ def headers(page: Element) -> list[str]:
 @pytest.mark.usefixtures("scene")
 class TestColumns:
     def test_the_usual_columns_are_shown(self, look: Look) -> None:
-        usual = "Status Family Parameters Resources Priority Worker Updated Duration Failures"
+        usual = "Status Family Parameters Resources Prio. Worker Updated Duration Fails"
         assert headers(look("/tasks")) == usual.split()
 
     def test_the_url_says_which_columns_to_show_and_every_link_keeps_them(self, look: Look) -> None:
         page = look("/tasks?col=status&col=started&col=failures&status=FAILED")
-        assert headers(page) == ["Status", "Family", "Started", "Failures"]
+        assert headers(page) == ["Status", "Family", "Started", "Fails"]
         for link in (
             page.one("a", id="status-DONE"),
             page.one("th", aria_sort="none", class_="fam").one("a"),
             next(chip for chip in page.all("a", class_="chip")),
         ):
-            assert headers(look(link["href"])) == ["Status", "Family", "Started", "Failures"]
+            assert headers(look(link["href"])) == ["Status", "Family", "Started", "Fails"]
         poll = page.one("tbody", id="task-rows")["hx-get"]
         assert "col=status&col=family&col=started&col=failures" in poll
 
@@ -45,7 +45,7 @@ class TestColumns:
         row = next(row for row in page.all("tr") if row.get("data-task-id") == s.RUNNING)
         cells = {cell.get("data-label"): cell for cell in row.all("td")}
         assert cells["Resources"].text == "gpu"
-        assert cells["Priority"].text == "1,000"
+        assert cells["Prio."].text == "1,000"
         assert "etl-07:4123" in cells["Worker"].text
 
     def test_a_column_that_does_not_exist_is_refused(self, client: FlaskClient) -> None:
