@@ -26,6 +26,7 @@ from luigiviz.web import (
     badge,
     bulk,
     cors,
+    fastpath,
     graph,
     health,
     history,
@@ -98,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     layout.init_app(app)
     security.init_app(app)
     cors.init_app(app, settings.cors)
+    fastpath.init_app(app)
     proxy.init_app(app, settings.trusted_proxies)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

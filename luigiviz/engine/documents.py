@@ -104,8 +104,8 @@ class Changes:
     def __init__(self) -> None:
         """Make changes that change nothing."""
         self.tasks: list[Document] = []
-        #: (number of the task, how many of its first dependencies stay, those that follow)
-        self.edges: list[tuple[int, int, tuple[str, ...]]] = []
+        #: (number of the task, how many of its first dependencies stay, those that follow, how many there were)
+        self.edges: list[tuple[int, int, tuple[str, ...], int]] = []
         self.removed: list[int] = []
         self.workers: list[Document] = []
         self.removed_workers: list[int] = []
@@ -135,9 +135,10 @@ def take_changes(state: State, most_later: int | None = None, *, with_workers_la
     for tasks in marked:
         for task in tasks:
             changes.tasks.append(task_document(task, workers, policy))
-            same = journal.edges.pop(task, None)
-            if same is not None:
-                changes.edges.append((task.seq, same, task.deps[same:]))
+            edges = journal.edges.pop(task, None)
+            if edges is not None:
+                same, before = edges
+                changes.edges.append((task.seq, same, task.deps[same:], before))
     changes.removed = [*journal.removed, *_take_some(journal.removed_later, most_later)]
     journal.removed = {}
     changes.workers = [worker_document(worker) for worker in journal.workers]
@@ -170,7 +171,7 @@ def mark_everything(state: State, journal: Journal) -> None:
     """Mark all that there is, so that the next changes are a whole copy."""
     for task in state.tasks.values():
         if task.deps:
-            journal.deps(task, 0)
+            journal.deps(task, 0, len(task.deps))
         else:
             journal.task(task)
     for worker in state.workers.values():

@@ -38,8 +38,8 @@ class Journal:
         #: Tasks that changed, urgent ones and others; never in both.
         self.tasks: dict[Task, None] = {}
         self.later: dict[Task, None] = {}
-        #: Of tasks whose dependencies changed: how many of the first ones are still the same.
-        self.edges: dict[Task, int] = {}
+        #: Of tasks whose dependencies changed: how many of the first ones are still the same, and how many there were.
+        self.edges: dict[Task, tuple[int, int]] = {}
         #: Numbers (``Task.seq``) of tasks that were forgotten.
         self.removed: dict[int, None] = {}
         self.removed_later: dict[int, None] = {}
@@ -80,20 +80,24 @@ class Journal:
         if task not in self.tasks:
             self.later[task] = None
 
-    def deps(self, task: Task, same: int) -> None:
-        """Mark a task whose dependencies changed, all but the first so many."""
-        self.edges[task] = min(same, self.edges.get(task, same))
+    def deps(self, task: Task, same: int, before: int) -> None:
+        """Mark a task whose dependencies changed: all but the first ``same`` of the ``before`` that there were."""
+        known = self.edges.get(task)
+        self.edges[task] = (same, before) if known is None else (min(same, known[0]), known[1])
         self.task(task)
 
     def task_removed(self, task: Task) -> None:
         """Note that a task was forgotten."""
+        # What a worker is about to be told of it must not be undone by a crash: then the removal cannot wait either.
+        was_urgent = task in self.tasks
         self.tasks.pop(task, None)
         self.later.pop(task, None)
         self.edges.pop(task, None)
-        if self.quiet:
+        if self.quiet and not was_urgent:
             self.removed_later[task.seq] = None
         else:
             self.removed[task.seq] = None
+        if not self.quiet:
             self.urgent += 1
 
     def worker(self, worker: Worker) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any
@@ -44,8 +44,10 @@ from luigiviz.engine.views import (
     FamilyCount,
     GraphNode,
     GraphView,
+    Level,
     Overview,
     ResourceView,
+    Surroundings,
     TaskDetail,
     TaskPage,
     TaskQuery,
@@ -306,6 +308,38 @@ def task_detail(state: State, task_id: str, now: float) -> TaskDetail | None:
         batchable=task.batchable,
         runnable=task.runnable,
     )
+
+
+def surroundings(state: State, task_id: str, depth: int, most: int) -> Callable[[], Surroundings]:
+    """Return what a task waits for and what waits for it, up to ``depth`` levels and ``most`` tasks each way."""
+    up, more_up = _levels(state, task_id, depth, most, inverse=False)
+    down, more_down = _levels(state, task_id, depth, most, inverse=True)
+    return lambda: Surroundings(up, down, more_up, more_down)
+
+
+def _levels(state: State, task_id: str, depth: int, most: int, *, inverse: bool) -> tuple[tuple[Level, ...], bool]:
+    levels: list[Level] = []
+    seen, current = {task_id}, [task_id]
+    while current and len(seen) <= most:
+        following: list[str] = []
+        for name in current:
+            task = state.tasks.get(name)
+            if task is None:
+                continue
+            for other in (dependent.id for dependent in task.dependents or ()) if inverse else task.deps:
+                if other not in seen and len(seen) <= most:
+                    seen.add(other)
+                    following.append(other)
+        if not following:
+            return tuple(levels), False
+        if len(levels) == depth:
+            return tuple(levels), True
+        counts = Counter(
+            UNKNOWN if (task := state.tasks.get(name)) is None else display_status(task) for name in following
+        )
+        levels.append(Level(len(levels) + 1, len(following), dict(counts)))
+        current = following
+    return tuple(levels), bool(current)
 
 
 def roots(state: State, limit: int, now: float) -> tuple[TaskRow, ...]:

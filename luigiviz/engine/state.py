@@ -235,7 +235,7 @@ class State:
         if old_set == new_set:
             return
         if self.journal is not None:
-            self.journal.deps(task, _common_start(task.deps, new))
+            self.journal.deps(task, _common_start(task.deps, new), len(task.deps))
         self.ready.discard(task)
         removed = [dep_id for dep_id in task.deps if dep_id not in new_set]
         added = [dep_id for dep_id in new if dep_id not in old_set]

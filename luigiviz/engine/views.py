@@ -108,6 +108,26 @@ class TaskDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """Tasks at one distance from a task, by display status; UNKNOWN for those that the scheduler does not hold."""
+
+    distance: int
+    total: int
+    by_status: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around a task, level by level; a task counts where it is nearest."""
+
+    upstream: tuple[Level, ...]
+    downstream: tuple[Level, ...]
+    #: Whether a limit kept levels or tasks out.
+    more_upstream: bool
+    more_downstream: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FamilyCount:
     """A family of the sidebar: tasks by display status."""
 

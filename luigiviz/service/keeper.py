@@ -51,6 +51,8 @@ class Keeper:
         self._store = store
         self._state_path = state_path
         self._stopping = threading.Event()
+        #: Set once it serves, or is known not to for now.
+        self._settled = threading.Event()
         self._thread: threading.Thread | None = None
         self._last_trouble = ""
         #: Until when the lead is ours without another sign of life.
@@ -67,10 +69,11 @@ class Keeper:
         except LiveStateUnavailableError as error:
             self._say(f"The database of the live state is not available, waiting for it: {error}")
 
-    def start(self) -> None:
-        """Begin, in a thread."""
+    def start(self, wait: float = 2.0) -> None:
+        """Begin, in a thread. A start that is quick is waited for, so that the first call need not be refused."""
         self._thread = threading.Thread(target=self._run, name="luigiviz-keeper", daemon=True)
         self._thread.start()
+        self._settled.wait(wait)
 
     def close(self) -> None:
         """Write what is left, give up the lead, and stop."""
@@ -105,6 +108,7 @@ class Keeper:
     def _wait(self, status: Status, seconds: float) -> None:
         self._say(status.message)
         self._service.stop_serving(status)
+        self._settled.set()
         self._stopping.wait(seconds)
 
     def _say(self, trouble: str) -> None:
@@ -136,6 +140,7 @@ class Keeper:
                 leader_address="" if leader is None else leader.address,
             )
             self._service.stop_serving(status)
+            self._settled.set()
             self._stopping.wait(self._store.lease_seconds / 10)
         return False
 
@@ -178,6 +183,7 @@ class Keeper:
             commits.note("imported", imported)
             commits.flush(None)
         self._service.begin(scheduler, commits)
+        self._settled.set()
         return commits
 
     def _watched(

@@ -171,7 +171,8 @@ class Copy:
             self.deps.pop(seq, None)
         for document in changes.tasks:
             self.tasks[document["seq"]] = json.dumps(document)
-        for seq, same, rest in changes.edges:
+        for seq, same, rest, before in changes.edges:
+            assert len(self.deps.get(seq, ())) == before
             self.deps[seq] = [*self.deps.get(seq, [])[:same], *rest]
         for kind, removed, documents in (
             (self.workers, changes.removed_workers, changes.workers),

@@ -6,9 +6,12 @@ the epoch grow, and every commit of a leader asks for its epoch, so a leader tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import IntegrityError
 
 from luigiviz.store.errors import LostLeadershipError
@@ -63,11 +66,18 @@ def give_sign_of_life(connection: Connection, epoch: int, holder: str | None = N
         raise LostLeadershipError("another instance leads now")
 
 
-def hold_epoch(connection: Connection, epoch: int) -> None:
-    """Keep the epoch as it is until the transaction ends.
+def epoch_holder(dialect: Dialect) -> Callable[[DBAPICursor, int], None]:
+    """Return what a transaction begins with: it keeps the epoch as it is until the transaction ends.
 
-    Raises LostLeadershipError: the epoch is not the current one.
+    What is returned raises LostLeadershipError: the epoch is not the current one.
     """
-    found = connection.scalar(select(leases.c.epoch).where(leases.c.id == _ROW).with_for_update(read=True))
-    if found != epoch:
-        raise LostLeadershipError("another instance leads now")
+    query = select(leases.c.epoch).where(leases.c.id == _ROW).with_for_update(read=True)
+    sql = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+
+    def hold(cursor: DBAPICursor, epoch: int) -> None:
+        cursor.execute(sql)
+        found = cursor.fetchone()
+        if found is None or found[0] != epoch:
+            raise LostLeadershipError("another instance leads now")
+
+    return hold

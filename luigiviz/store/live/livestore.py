@@ -16,12 +16,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from luigiviz.store.database import is_memory, open_engine
 from luigiviz.store.errors import LiveStateRefusedError, LiveStateUnavailableError, LostLeadershipError
 from luigiviz.store.live import loading, schema
 from luigiviz.store.live.filelock import FileLock
-from luigiviz.store.live.lease import Lease, give_sign_of_life, hold_epoch, read_lease, take_lease
+from luigiviz.store.live.lease import Lease, epoch_holder, give_sign_of_life, read_lease, take_lease
 from luigiviz.store.live.opening import upgrade_schema
 from luigiviz.store.live.writing import Changes, Writer
 
@@ -67,12 +68,15 @@ class LiveStore:
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         self._lock = FileLock(Path(self.url.database or "")) if self._is_sqlite and not is_memory(self.url) else None
         self._writer = Writer(self._engine.dialect)
-        self._connection: Connection | None = None
+        self._connection: PoolProxiedConnection | None = None
+        self._hold = epoch_holder(self._engine.dialect) if self.is_shared else None
         self._epoch: int | None = None
         #: The lease as it was last seen, and since when it has not changed (by our own clock).
         self._seen: Lease | None = None
         self._seen_since = 0.0
         self._guard = threading.Lock()
+        driver: Any = self._engine.dialect.loaded_dbapi
+        self._driver_error: type[Exception] = driver.Error
         event.listen(self._engine, "connect", self._configure)
 
     @property
@@ -180,13 +184,14 @@ class LiveStore:
             if self._epoch is None:
                 raise LostLeadershipError("this instance does not lead")
             connection = self._connection
-            if connection is None or connection.closed or connection.invalidated:
-                self._drop_connection()
-                connection = self._connection = self._engine.connect()
+            if connection is None:
+                connection = self._connection = self._engine.raw_connection()
             try:
-                if self.is_shared:
-                    hold_epoch(connection, self._epoch)
-                self._writer.write(connection, changes)
+                cursor = connection.cursor()
+                if self._hold is not None:
+                    self._hold(cursor, self._epoch)
+                self._writer.write(cursor, changes)
+                cursor.close()
                 connection.commit()
             except BaseException:
                 self._drop_connection()
@@ -199,13 +204,12 @@ class LiveStore:
         if connection is not None:
             # Whatever is wrong with it: the pool must not lend it again.
             connection.invalidate()
-            connection.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, PoolTimeoutError) as error:
+        except (DBAPIError, PoolTimeoutError, self._driver_error) as error:
             message = _short(error)
             if self._is_sqlite and any(words in message for words in _BEYOND_REPAIR):
                 raise LiveStateRefusedError(

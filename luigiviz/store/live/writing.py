@@ -1,13 +1,18 @@
-"""Writes what changed: rows by their numbers, so that writing the same twice does no harm."""
+"""Writes what changed: rows by their numbers, so that writing the same twice does no harm.
+
+SQLAlchemy puts the statements into the database's words, once; they are run through the driver's own cursor, since
+every call of a worker waits for them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Delete, Insert, Table, bindparam, delete
+from sqlalchemy import Delete, Insert, Table, bindparam, delete
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from luigiviz.store.live import schema
 from luigiviz.store.live.codec import for_column, number_for_column, write_document, write_text
@@ -20,8 +25,8 @@ class Changes(Protocol):
     """What is to be written at once; documents as ``docs/architecture.md`` describes them."""
 
     tasks: list[dict[str, Any]]
-    #: (number of the task, how many of its first dependencies stay, those that follow)
-    edges: list[tuple[int, int, tuple[str, ...]]]
+    #: (number of the task, how many of its first dependencies stay, those that follow, how many there were)
+    edges: list[tuple[int, int, tuple[str, ...], int]]
     removed: list[int]
     workers: list[dict[str, Any]]
     removed_workers: list[int]
@@ -42,13 +47,13 @@ class _Statement:
             dict if names is None else (lambda row: tuple(row[name] for name in names))
         )
 
-    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
+    def run(self, cursor: DBAPICursor, rows: Iterable[Row]) -> None:
         """Run it for each of some rows."""
         parameters = [self._arrange(row) for row in rows]
         if len(parameters) == 1:
-            connection.exec_driver_sql(self._sql, parameters[0])
+            cursor.execute(self._sql, parameters[0])
         elif parameters:
-            connection.exec_driver_sql(self._sql, parameters)
+            cursor.executemany(self._sql, parameters)
 
 
 class Writer:
@@ -72,42 +77,49 @@ class Writer:
             dialect,
         )
 
-    def write(self, connection: Connection, changes: Changes) -> None:
+    def write(self, cursor: DBAPICursor, changes: Changes) -> None:
         """Write changes; the caller commits."""
-        self._delete(connection, schema.tasks, changes.removed)
-        self._cut.run(connection, ({"old": seq, "first_gone": 0} for seq in changes.removed))
-        self._delete(connection, schema.workers, changes.removed_workers)
-        self._delete(connection, schema.batchers, changes.removed_batchers)
-        self._put(connection, schema.tasks, map(_task_row, changes.tasks))
-        self._write_edges(connection, changes.edges)
+        self._delete(cursor, schema.tasks, changes.removed)
+        self._cut.run(cursor, ({"old": seq, "first_gone": 0} for seq in changes.removed))
+        self._delete(cursor, schema.workers, changes.removed_workers)
+        self._delete(cursor, schema.batchers, changes.removed_batchers)
+        self._put(cursor, schema.tasks, map(_task_row, changes.tasks))
+        self._write_edges(cursor, changes.edges)
         for table, name, documents in (
             (schema.workers, "id", changes.workers),
             (schema.batchers, "worker", changes.batchers),
         ):
-            self._put(connection, table, (_worker_row(document, document[name]) for document in documents))
+            self._put(cursor, table, (_worker_row(document, document[name]) for document in documents))
         self._put(
-            connection,
+            cursor,
             schema.values,
             ({"name": name, "document": write_document(value)} for name, value in changes.values.items()),
         )
 
-    def _write_edges(self, connection: Connection, edges: Sequence[tuple[int, int, tuple[str, ...]]]) -> None:
-        self._cut.run(connection, ({"old": seq, "first_gone": same + len(rest)} for seq, same, rest in edges))
+    def _write_edges(self, cursor: DBAPICursor, edges: Sequence[tuple[int, int, tuple[str, ...], int]]) -> None:
+        self._cut.run(
+            cursor,
+            (
+                {"old": seq, "first_gone": same + len(rest)}
+                for seq, same, rest, before in edges
+                if before > same + len(rest)
+            ),
+        )
         self._put(
-            connection,
+            cursor,
             schema.dependencies,
             (
                 {"task_seq": seq, "position": same + offset, "dep_id": write_text(dep_id)}
-                for seq, same, rest in edges
+                for seq, same, rest, _ in edges
                 for offset, dep_id in enumerate(rest)
             ),
         )
 
-    def _put(self, connection: Connection, table: Table, rows: Iterable[Row]) -> None:
-        self._upserts[table.name].run(connection, rows)
+    def _put(self, cursor: DBAPICursor, table: Table, rows: Iterable[Row]) -> None:
+        self._upserts[table.name].run(cursor, rows)
 
-    def _delete(self, connection: Connection, table: Table, numbers: Iterable[int]) -> None:
-        self._deletes[table.name].run(connection, ({"old": number} for number in numbers))
+    def _delete(self, cursor: DBAPICursor, table: Table, numbers: Iterable[int]) -> None:
+        self._deletes[table.name].run(cursor, ({"old": number} for number in numbers))
 
 
 def _task_row(document: Document) -> Row:
