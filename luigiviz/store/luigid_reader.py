@@ -34,6 +34,8 @@ PUBLIC = 0
 MOST_BATCHERS = 10_000
 #: Luigi's policies had no name of their own before version 2.2.
 _OLD_POLICY = ("disable_failures", "disable_hard_timeout")
+#: What the numbers of a policy are where None stood for "no limit": Luigi's defaults since.
+_NO_LIMIT = (999999999, 999999999, 3600)
 
 Document = dict[str, Any]
 
@@ -97,6 +99,8 @@ ALLOWED: dict[tuple[str, str], Any] = {
     ("__builtin__", "set"): set,
     ("builtins", "object"): object,
     ("__builtin__", "object"): object,
+    ("builtins", "tuple"): tuple,
+    ("__builtin__", "tuple"): tuple,
     ("copyreg", "_reconstructor"): _reconstruct,
     ("copy_reg", "_reconstructor"): _reconstruct,
 }
@@ -280,8 +284,10 @@ def _failures(values: Document) -> Document:
     policy = values.get("retry_policy")
     numbers = policy if type(policy) is RetryPolicy else (*(values.get(name) for name in _OLD_POLICY), window)
     found = [_number(number, "retry_policy") for number in numbers]
-    if len(found) == 3 and None not in found:
-        document["retry_policy"] = found
+    if len(found) == 3 and any(number is not None for number in found):
+        document["retry_policy"] = [
+            usual if number is None else number for number, usual in zip(found, _NO_LIMIT, strict=True)
+        ]
     return document
 
 
@@ -337,7 +343,7 @@ def _dict(value: Any, name: str) -> Document:
 
 
 def _amounts(value: Any, name: str) -> dict[str, float]:
-    return {key: _number(amount, name) or 0 for key, amount in _dict(value, name).items()}
+    return {key: _number(amount, f"the amount of {key!r}") or 0 for key, amount in _dict(value, name).items()}
 
 
 def _anything(value: Any, _name: str) -> Any:
