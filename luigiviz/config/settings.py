@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import platformdirs
 
@@ -79,6 +80,10 @@ class Settings:
     trusted_proxies: int = 0
     #: Who may show the pages in a frame: the ``frame-ancestors`` of the content security policy.
     frame_ancestors: str = "'self'"
+    #: The address of a task's log, with fields in braces; None: there is no such link.
+    log_url: str | None = None
+    #: The zone in which pages show times; None: that of the machine.
+    time_zone: ZoneInfo | None = None
     #: The least severe messages that are logged.
     log_level: str = "INFO"
     #: Luigi's ``[core] logging_conf_file``: a file for Python's logging that replaces ours.

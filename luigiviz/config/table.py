@@ -113,6 +113,8 @@ SETTINGS: tuple[Setting, ...] = (
             "state_dir": values.path,
             "trusted_proxies": values.between(values.integer, 0, 10),
             "frame_ancestors": values.text,
+            "log_url": values.log_template,
+            "time_zone": values.time_zone,
             "log_level": values.choice(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), upper=True),
         },
     ),

@@ -10,6 +10,9 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from string import Formatter
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 Parser = Callable[[object], object]
 
@@ -132,6 +135,43 @@ def strings(raw: object) -> tuple[str, ...]:
 def origins(raw: object) -> tuple[str, ...]:
     """A list of origins without ``*`` and ``null``, which Luigi ignores here."""
     return tuple(origin for origin in strings(raw) if origin not in ("*", "null"))
+
+
+def time_zone(raw: object) -> ZoneInfo | None:
+    """A time zone by its name in the IANA database; empty stands for the machine's own."""
+    name = optional_text(raw)
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected the name of a time zone, such as Europe/Berlin or UTC") from None
+
+
+#: What a link to logs can name; ``params.<name>`` is a parameter of the task.
+LOG_FIELDS = ("task_id", "family", "host", "worker")
+PARAM_FIELD = "params."
+
+
+def log_template(raw: object) -> str | None:
+    """The address of a task's log with fields in braces; empty stands for nothing."""
+    template = optional_text(raw)
+    if template is None:
+        return None
+    known = f"{', '.join(f'{{{field}}}' for field in LOG_FIELDS)} and {{{PARAM_FIELD}<name>}}"
+    try:
+        fields = [
+            (name, spec, conversion) for _, name, spec, conversion in Formatter().parse(template) if name is not None
+        ]
+    except ValueError:
+        raise ValueError(f"expected a URL with fields in braces: {known}") from None
+    for name, spec, conversion in fields:
+        if spec or conversion or not (name in LOG_FIELDS or (name.startswith(PARAM_FIELD) and name != PARAM_FIELD)):
+            raise ValueError(f"there is no field {{{name}}}; there are {known}")
+    parts = urlsplit(template)
+    if parts.scheme not in ("http", "https") or not parts.netloc or "{" in parts.netloc:
+        raise ValueError("expected a URL that starts with http:// or https:// and a host without fields")
+    return template
 
 
 def between(parser: Callable[[object], float], least: float, most: float = math.inf) -> Parser:

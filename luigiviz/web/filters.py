@@ -7,8 +7,10 @@ import time
 from datetime import UTC, datetime
 from math import isfinite
 
-from flask import Flask, g, has_request_context
+from flask import Flask, g, has_app_context, has_request_context
 from markupsafe import Markup, escape
+
+from luigiviz.web.current import get_settings
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -27,12 +29,13 @@ def init_app(app: Flask) -> None:
 
 
 def _local(seconds: float) -> datetime:
-    """A moment in the server's zone, which the environment variable TZ sets."""
-    return datetime.fromtimestamp(seconds).astimezone()
+    """A moment in the zone that the settings name, or else in the machine's, which the environment variable TZ sets."""
+    zone = get_settings().time_zone if has_app_context() else None
+    return datetime.fromtimestamp(seconds).astimezone() if zone is None else datetime.fromtimestamp(seconds, zone)
 
 
 def zone_name(seconds: float | None = None) -> str:
-    """The server's zone, as in ``CET (UTC+01:00)``."""
+    """The zone of the pages' times, as in ``CET (UTC+01:00)``."""
     moment = _local(time.time() if seconds is None else seconds)
     offset = moment.strftime("%z")
     name = moment.tzname() or ""
@@ -40,7 +43,7 @@ def zone_name(seconds: float | None = None) -> str:
 
 
 def timestamp(seconds: float | None) -> str:
-    """``2026-11-24 03:15:02 CET``: a moment (seconds since the epoch) in the server's zone."""
+    """``2026-11-24 03:15:02 CET``: a moment (seconds since the epoch) in the pages' zone."""
     return "" if seconds is None else _local(seconds).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
@@ -130,6 +133,12 @@ def short_worker(name: str) -> str:
     host = match[1].strip()
     is_address = host.replace(".", "").isdecimal()
     return f"{host if is_address else host.partition('.')[0]}:{match[2]}"
+
+
+def worker_host(name: str) -> str | None:
+    """The host in one of Luigi's own worker ids; None in other names."""
+    match = _LUIGI_WORKER.match(name)
+    return match[1].strip() if match else None
 
 
 def breakable(name: str) -> Markup:

@@ -24,7 +24,7 @@ from luigiviz.engine.statuses import (
 )
 from luigiviz.engine.views import Overview
 from luigiviz.version import __version__
-from luigiviz.web import assets, bulk, filters, medians, urls
+from luigiviz.web import assets, bulk, filters, loglinks, medians, urls
 from luigiviz.web.current import get_service, get_settings
 from luigiviz.web.filters import number
 from luigiviz.web.live import fragment, is_unchanged
@@ -103,6 +103,7 @@ def init_app(app: Flask) -> None:
     filters.init_app(app)
     bulk.init_app(app)
     medians.init_app(app)
+    loglinks.init_app(app)
     app.jinja_env.globals.update(
         DISPLAY_STATUSES=DISPLAY_STATUSES,
         MIX_ORDER=MIX_ORDER,

@@ -9,9 +9,11 @@ from dataclasses import replace
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from luigiviz.engine import queries
 from luigiviz.engine.statuses import BATCH_RUNNING, DISABLED, FAILED, RUNNING
 from luigiviz.engine.views import TaskDetail
-from luigiviz.web.current import get_service
+from luigiviz.store.errors import HistoryUnavailableError
+from luigiviz.web.current import get_history, get_service
 from luigiviz.web.layout import get_overview
 from luigiviz.web.live import fragment, is_unchanged, valid_until
 from luigiviz.web.medians import usual_seconds
@@ -33,6 +35,13 @@ bp = Blueprint("tasks", __name__)
 
 #: Statuses that ``mark_as_done`` accepts.
 MARKABLE = frozenset({RUNNING, FAILED, DISABLED})
+
+#: Levels of dependencies, and tasks each way, that a task's page counts.
+LEVELS = 5
+MAX_AROUND = 2000
+
+#: Past attempts on a task's page.
+ATTEMPTS = 10
 
 #: Luigi's default for ``retry_count``, which stands for "as often as it takes".
 NEVER = 999_999_999
@@ -150,6 +159,8 @@ def _detail_context(detail: TaskDetail) -> dict[str, object]:
         "is_running": row.status in (RUNNING, BATCH_RUNNING),
         "can_be_marked": row.status in MARKABLE,
         "has_history": overview.has_task_history,
+        "usual": usual_seconds([row.family]).get(row.family),
+        "around": get_service().read(lambda state, _now: queries.surroundings(state, row.task_id, LEVELS, MAX_AROUND)),
         "never": NEVER,
         "back": task_url(row.task_id),
         "live_url": url_for("tasks.live", task_id=row.task_id, v=overview.version, until=valid_until(overview, (row,))),
@@ -164,7 +175,34 @@ def show(task_id: str) -> BaseResponse | str:
         return make_response(_unknown(task_id, "tasks/unknown.html"), 404)
     message_id = request.args.get("message")
     answer = _answer(task_id, message_id) if message_id else None
-    return render_template("tasks/show.html", **_detail_context(detail), message_id=message_id, answer=answer)
+    return render_template(
+        "tasks/show.html",
+        **_detail_context(detail),
+        **_attempts_context(task_id),
+        message_id=message_id,
+        answer=answer,
+    )
+
+
+def _attempts_context(task_id: str) -> dict[str, object]:
+    history = get_history()
+    url = url_for("tasks.attempts", task_id=task_id, v=get_overview().version)
+    if history is None:
+        return {"runs": None, "attempts_url": url}
+    try:
+        runs = history.by_task_id(task_id, limit=ATTEMPTS)
+    except HistoryUnavailableError as error:
+        return {"runs": None, "attempts_trouble": str(error), "attempts_url": url}
+    return {"runs": runs, "attempts_url": url}
+
+
+@bp.get("/fragments/task/attempts")
+def attempts() -> Response:
+    """The past attempts of a task, from the history."""
+    if is_unchanged():
+        return Response(status=204)
+    task_id = request.args.get("task_id", "")
+    return fragment("tasks/_attempts.html", task_id=task_id, **_attempts_context(task_id))
 
 
 def _unknown(task_id: str, template: str) -> str:
