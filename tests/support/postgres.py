@@ -1,4 +1,4 @@
-"""A real PostgreSQL server, thrown away after the test session; it listens on a Unix socket only."""
+"""Real PostgreSQL servers, thrown away after the tests; they listen on a Unix socket only."""
 
 from __future__ import annotations
 
@@ -18,37 +18,64 @@ from urllib.parse import quote
 from tests.support.polling import wait_for
 
 _USER = "luigiviz"
-#: Durability is for real databases; this one only has to be quick.
-_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=60")
+_OPTIONS = ("listen_addresses=", "max_connections=60")
+#: Durability is for real databases; most tests only need a quick one.
+_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+#: How to stop it: both end connections in the middle of what they do; the second lets it not even finish writing.
+_SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 class PostgresServer:
     """A throwaway server; ``database()`` lends databases on it."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, *, durable: bool = False) -> None:
         # Not pytest's own folder: that is closed to the unprivileged user who runs the server when we are root.
         self.folder = Path(tempfile.mkdtemp(prefix="luigiviz-postgres-"))
+        self.process: subprocess.Popen[bytes] | None = None
+        self._programs = programs
+        self._options = _OPTIONS if durable else (*_OPTIONS, *_QUICK)
         self._names = (f"test_{number}" for number in itertools.count(1))
-        account = _unprivileged_account()
-        if account is not None:
-            os.chown(self.folder, account.pw_uid, account.pw_gid)
+        self._account = unprivileged_account()
+        if self._account is not None:
+            os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
         data = self.folder / "data"
         initdb = (programs / "initdb", "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        options = [part for option in _QUICK for part in ("-c", option)]
         try:
-            _run(account, *initdb).check_returncode()
-            with (self.folder / "server.log").open("wb") as log:
-                self.process = subprocess.Popen(
-                    [str(programs / "postgres"), "-D", str(data), "-k", str(self.folder), *options],
-                    cwd=self.folder,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    **_become(account),
-                )
-            wait_for(self._is_ready, "PostgreSQL to take connections", timeout=60)
+            _run(self._account, *initdb).check_returncode()
+            self.start()
         except BaseException:
             self.stop()
             raise
+
+    def start(self) -> None:
+        """Start it, again if it was halted, and wait until it takes connections."""
+        options = [part for option in self._options for part in ("-c", option)]
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(self._programs / "postgres"), "-D", str(self.folder / "data"), "-k", str(self.folder), *options],
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **become(self._account),
+            )
+        wait_for(self._is_ready, "PostgreSQL to take connections", timeout=60)
+
+    def halt(self, how: str = "fast") -> None:
+        """Stop it ("fast" or "immediate"), and keep its files."""
+        process = self.process
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(_SIGNALS[how])
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def stop(self) -> None:
+        """End the server and remove its files."""
+        self.halt()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str = "postgres") -> str:
         """The SQLAlchemy URL of one of its databases."""
@@ -58,25 +85,14 @@ class PostgresServer:
     def database(self) -> Iterator[str]:
         """Make an empty database, lend its URL, and drop it."""
         name = next(self._names)
-        self._execute(f"CREATE DATABASE {name}")
+        self.execute(f"CREATE DATABASE {name}")
         try:
             yield self.url(name)
         finally:
-            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def stop(self) -> None:
-        """End the server and remove its files."""
-        process: subprocess.Popen[bytes] | None = getattr(self, "process", None)
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGINT)  # PostgreSQL's "fast" shutdown: it waits for no client
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> None:
+        """Run a statement, as the owner of everything."""
         import psycopg
 
         with psycopg.connect(host=str(self.folder), user=_USER, dbname="postgres", autocommit=True) as connection:
@@ -85,34 +101,37 @@ class PostgresServer:
     def _is_ready(self) -> bool:
         import psycopg
 
-        if self.process.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             raise AssertionError(f"PostgreSQL ended:\n{(self.folder / 'server.log').read_text()}")
         try:
-            self._execute("SELECT 1")
+            self.execute("SELECT 1")
         except psycopg.OperationalError:
             return False
         return True
 
 
-def _unprivileged_account() -> pwd.struct_passwd | None:
-    """Who runs the server when we are root, which PostgreSQL refuses to run as; None: we do."""
+def unprivileged_account() -> pwd.struct_passwd | None:
+    """Who runs what must not run as root when we are root; None: we do."""
     if os.geteuid() != 0:
         return None
     accounts = {account.pw_name: account for account in pwd.getpwall()}
     return accounts.get("postgres") or accounts["nobody"]
 
 
-class _Identity(TypedDict, total=False):
+class Identity(TypedDict, total=False):
+    """What ``subprocess`` is told to run something as somebody else."""
+
     user: int
     group: int
     extra_groups: list[int]
 
 
-def _become(account: pwd.struct_passwd | None) -> _Identity:
+def become(account: pwd.struct_passwd | None) -> Identity:
+    """Tell ``subprocess`` to run something as an account; None: as we are."""
     if account is None:
         return {}
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def _run(account: pwd.struct_passwd | None, *command: object) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([str(part) for part in command], cwd="/", capture_output=True, **_become(account))
+    return subprocess.run([str(part) for part in command], cwd="/", capture_output=True, **become(account))

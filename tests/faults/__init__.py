@@ -1,0 +1,1 @@
+"""Faults, tested for real: crashes, full disks, databases that go away, leaders that die. ``docs/reliability.md``."""

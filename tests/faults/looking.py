@@ -1,0 +1,35 @@
+"""Looking at a server, and into its database beside it: what is there, and whether it fits together."""
+
+from __future__ import annotations
+
+import time
+
+from luigiviz.engine import Scheduler, SchedulerConfig
+from luigiviz.engine.invariants import check
+from luigiviz.engine.restoring import Image, restore
+from luigiviz.store.live.livestore import LiveStore
+from tests.support.polling import wait_for
+from tests.support.server import ServerProcess
+
+#: What the servers under test are told, beside the defaults: nothing happens by the passing of time alone.
+CONFIG = "[scheduler]\npause_enabled = true\nstable_done_cooldown_secs = 0\nworker_disconnect_delay = 3600\n"
+_SETTINGS = SchedulerConfig(pause_enabled=True, stable_done_cooldown_secs=0, worker_disconnect_delay=3600)
+
+
+def load(url: str) -> Scheduler:
+    """Make a scheduler of what a database holds, as a start does, and check all its indexes."""
+    store = LiveStore(url)
+    scheduler = Scheduler(_SETTINGS)
+    try:
+        with store.loading() as view:
+            image = Image(view.tasks(), view.workers(), view.batchers(), view.values())
+            restore(scheduler, image, seen_at=time.time())
+    finally:
+        store.close()
+    check(scheduler)
+    return scheduler
+
+
+def wait_until_ready(server: ServerProcess) -> None:
+    """Wait until a server serves workers."""
+    wait_for(lambda: server.get("/readyz").status == 200, "the server to be ready", timeout=60)
