@@ -105,6 +105,28 @@ def test_garbage_gets_a_clear_error_as_json_and_the_server_goes_on(
     assert _call(client, "ping", worker="w").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data=%7B%22worker%22%3A%22w%22%7D",
+        b"data={}&data=%7B%22worker%22%3A%22w%22%7D",
+        b"other=1",
+        b"",
+        *(body for _, body, _, _ in GARBAGE if body is not None),
+    ],
+    ids=lambda body: body[:20],
+)
+@pytest.mark.parametrize("method", ["ping", "no_such_method", "graph"])
+def test_workers_and_browsers_get_the_same_answers(client: FlaskClient, method: str, body: bytes) -> None:
+    # What a browser sends takes the long way through Flask.
+    form, url = "application/x-www-form-urlencoded", f"/api/{method}?data=%7B%22worker%22%3A%22q%22%7D"
+    short = client.post(url, data=body, content_type=form)
+    long = client.post(url, data=body, content_type=form, headers={"Sec-Fetch-Site": "same-origin"})
+    assert "Content-Security-Policy" in long.headers
+    assert (short.status_code, short.data, short.content_type) == (long.status_code, long.data, long.content_type)
+    assert short.headers["X-Content-Type-Options"] == long.headers["X-Content-Type-Options"]
+
+
 def test_a_wrong_http_method_gets_an_error_as_json(client: FlaskClient) -> None:
     answer = client.delete("/api/ping")
     assert answer.status_code == 405
