@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 #: The newest of ``store/migrations/versions``. Written down here, so that a start without upgrade needs no alembic.
 HEAD = "0001"
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 #: Seconds that an instance waits while another one upgrades.
 _PATIENCE = 60
@@ -32,6 +33,8 @@ _LOCK_NAME = "luigiviz_schema"
 #: SQLite files up to this size are read through at every start, which takes no noticeable time. Larger ones are read
 #: when the state is loaded, where damage is noticed as well, and by ``luigiviz check``.
 _QUICK_CHECK_BYTES = 64 * 1024 * 1024
+#: With so many bytes an SQLite file begins.
+_HEADER_BYTES = 100
 #: What SQLite says when waiting will not help: of damage, and of a file that it may not open.
 _DAMAGE = ("malformed", "not a database")
 _NO_ACCESS = ("unable to open", "readonly database", "authorization denied")
@@ -108,10 +111,10 @@ def _is_new(file: Path) -> bool:
                 f"{file} is missing, but the log that belongs to it is there ({log.name}). {_WHAT_TO_DO}"
             ) from None
         return True
-    if size == 0:
+    if size < _HEADER_BYTES:
         # To SQLite this is a new database; to us it is one that was lost.
         raise LiveStateRefusedError(
-            f"{file} is empty (0 bytes), which a database never is: a copy was interrupted, perhaps. {_WHAT_TO_DO}"
+            f"{file} is empty ({size} bytes), which a database never is: a copy was interrupted, perhaps. {_WHAT_TO_DO}"
         )
     return False
 
@@ -177,8 +180,7 @@ def migrations_config() -> Config:
 
     config = Config()
     # Per cent signs are special to the parser of configuration files that alembic uses.
-    folder = str(Path(__file__).parent.parent / "migrations").replace("%", "%%")
-    config.set_main_option("script_location", folder)
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 

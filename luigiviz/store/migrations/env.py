@@ -5,18 +5,10 @@ A new migration: change ``store/live/schema.py``, add the next file to ``version
 
 from __future__ import annotations
 
-from typing import Any
-
 from alembic import context
 
 from luigiviz.store.live import schema
-
-
-def is_ours(thing: Any, name: str | None, kind: str, _reflected: bool, _model: Any) -> bool:
-    """Tell whether alembic may look at a thing of the database: others, Luigi's history too, may live there."""
-    table = name if kind == "table" else thing.table.name
-    return table in schema.metadata.tables
-
+from luigiviz.store.migrations.naming import is_ours
 
 context.configure(
     connection=context.config.attributes["connection"],
