@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from luigiviz.engine.model import Task
+from luigiviz.engine.statuses import DONE
 
 
 class Dependencies:
@@ -41,6 +42,25 @@ class Dependencies:
         else:
             dep.dependents[task] = None
         return dep
+
+    def enter(self, task: Task) -> int:
+        """Add the edges of a task that has come with its ``deps``; return how many of these it still waits for."""
+        unfinished, ids = 0, []
+        for dep_id in task.deps:
+            dep = self._tasks.get(dep_id)
+            if dep is None:
+                self.missing.setdefault(dep_id, {})[task] = None
+                unfinished += 1
+                ids.append(dep_id)
+                continue
+            if dep.dependents is None:
+                dep.dependents = {task: None}
+            else:
+                dep.dependents[task] = None
+            unfinished += dep.status != DONE
+            ids.append(dep.id)
+        task.deps = tuple(ids)
+        return unfinished
 
     def unlink(self, task: Task, dep_id: str) -> Task | None:
         """Remove an edge; return the dependency if it exists."""

@@ -15,18 +15,20 @@ from operator import attrgetter
 from luigiviz.engine.config import RetryPolicy
 from luigiviz.engine.crews import Crew
 from luigiviz.engine.documents import FOLLOWS, UNLESS_EMPTY, UNLESS_NONE, Document
-from luigiviz.engine.model import FOLLOWS_RESOURCES, NO_PARAMS, Task, Worker
+from luigiviz.engine.model import FOLLOWS_RESOURCES, Task, Worker
 from luigiviz.engine.runs import RUN_STATUSES
 from luigiviz.engine.scheduler import Scheduler
 from luigiviz.engine.state import State
-from luigiviz.engine.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
+from luigiviz.engine.statuses import DISABLED, FAILED, PENDING, RUNNING
 
-#: Attributes that a document holds just as they are.
-_AS_THEY_ARE = tuple(
-    name
-    for name in (*UNLESS_EMPTY, *UNLESS_NONE)
-    if name not in ("family", "module", "params", "param_visibilities", "resources")
-)
+#: Keys whose values are the task's attributes just as they are.
+_AS_THEY_ARE = frozenset({"seq", "order", "updated", *UNLESS_EMPTY, *UNLESS_NONE}) - {
+    "family",
+    "module",
+    "params",
+    "resources",
+    "worker_running",
+}
 
 
 @dataclass(slots=True)
@@ -99,8 +101,9 @@ def _restore_tasks(
             replaced.append(before.seq)
         state.tasks[task.id] = task
         task.deps = deps
-        state.last_seq = max(state.last_seq, task.seq)
-        state.last_order = max(state.last_order, task.order)
+        state.last_seq = task.seq
+        if task.order > state.last_order:
+            state.last_order = task.order
     return replaced
 
 
@@ -120,24 +123,24 @@ class _TaskMaker:
         state, get = self._state, document.get
         task = Task(document["id"], document["time"], state.crews.nobody, self._policy(get("retry_policy")))
         task.status = sys.intern(document["status"])
-        task.seq = document["seq"]
-        task.order = document["order"]
-        task.updated = document["updated"]
+        for name, value in document.items():
+            if name in _AS_THEY_ARE:
+                setattr(task, name, value)
         task.family = sys.intern(get("family", ""))
         module = get("module")
         task.module = sys.intern(module) if module else module
-        task.param_visibilities = get("param_visibilities", NO_PARAMS)
         params = get("params")
         if params:
-            task.params = {sys.intern(name): value for name, value in params.items()}
+            # Their names are shared already: the reader of JSON keeps short keys.
+            task.params = params
             if "public" in document:
-                task.public_params = {name: task.params[name] for name in document["public"]}
-        task.resources = state.intern_resources(get("resources"))
-        for name in _AS_THEY_ARE:
-            if name in document:
-                setattr(task, name, document[name])
-        if task.worker_running is not None:
-            task.worker_running = sys.intern(task.worker_running)
+                task.public_params = {name: params[name] for name in document["public"]}
+        resources = get("resources")
+        if resources:
+            task.resources = state.intern_resources(resources)
+        runner = get("worker_running")
+        if runner is not None:
+            task.worker_running = sys.intern(runner)
         held = get("held")
         if held is not None:
             task.resources_running = FOLLOWS_RESOURCES if held == FOLLOWS else state.intern_resources(held)
@@ -164,7 +167,9 @@ class _TaskMaker:
 
 
 def _fill_indexes(state: State) -> None:
-    _link(state)
+    for task in state.tasks.values():
+        if task.deps:
+            task.unfinished = state.dependencies.enter(task)
     tasks = sorted(state.tasks.values(), key=attrgetter("order"))
     deadlines, look_at = state.deadlines, state.deadlines.look_at
     for task in tasks:
@@ -191,17 +196,6 @@ def _fill_indexes(state: State) -> None:
                 taint.gain(task.dependents)
     for task in sorted((task for task in tasks if task.status == PENDING and task.unfinished == 0), key=_rank):
         state.ready.refresh(task)
-
-
-def _link(state: State) -> None:
-    """Enter all dependencies, and count what each task waits for."""
-    dependencies = state.dependencies
-    for task in state.tasks.values():
-        if task.deps:
-            task.deps = dependencies.canonical(task.deps)
-            for dep_id in task.deps:
-                dep = dependencies.link(task, dep_id)
-                task.unfinished += dep is None or dep.status != DONE
 
 
 def _rank(task: Task) -> tuple[float, float, int]:

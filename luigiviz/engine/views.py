@@ -226,6 +226,57 @@ class TaskPage:
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineQuery:
+    """Which roots to show."""
+
+    #: One of ``pipelines.STANDINGS``; None: all.
+    standing: str | None = None
+    #: Terms that must all occur in the display name, without regard to case.
+    search: str = ""
+    #: Whether tasks that nothing depends on, and that depend on nothing, count as pipelines.
+    with_single_tasks: bool = False
+    #: From 1.
+    page: int = 1
+    page_size: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PipelinePage:
+    """One page of roots."""
+
+    rows: tuple[TaskRow, ...]
+    #: How many match in all.
+    total: int
+    #: How many match the search, by standing.
+    counts: Mapping[str, int]
+    #: How many of the roots depend on nothing.
+    num_single_tasks: int
+    query: PipelineQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A root and all that stands upstream of it, in numbers. Times are seconds since the epoch."""
+
+    total: int
+    by_status: Mapping[str, int]
+    #: Whether a limit kept tasks out.
+    truncated: bool
+    #: When the first of its tasks was handed to a worker; None if none was.
+    started: float | None
+    #: When the last of its tasks became DONE; None while something is left.
+    ended: float | None
+    num_blockers: int
+    #: FAILED and DISABLED tasks, those nearest to the root first; long lists are cut.
+    blockers: tuple[TaskRef, ...]
+    #: An estimate; None where nothing is left, the history tells nothing, or a limit kept tasks out.
+    seconds_left: float | None
+    num_unfinished: int
+    #: Unfinished tasks whose families have a usual running time.
+    num_estimated: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerView:
     """A worker as a card."""
 

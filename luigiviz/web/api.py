@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from flask import Blueprint, Response, current_app, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from luigiviz.engine import EngineError
 from luigiviz.service import NotServingError
@@ -23,6 +23,8 @@ bp = Blueprint("api", __name__)
 @bp.route("/api/<path:method>", methods=["GET", "POST"], provide_automatic_options=False)
 def call(method: str) -> Response:
     """Carry out a call."""
+    if request.method == "HEAD":  # Flask's companion of GET; a question about a page must not pause the scheduler
+        raise MethodNotAllowed(valid_methods=["GET", "OPTIONS", "POST"])
     service, metrics = get_service(), current_app.extensions["luigiviz"].metrics
     if request.method == "POST" and request.mimetype == "multipart/form-data" and rpc.FIELD in request.form:
         return _respond(rpc.answer_text(service, metrics, method, request.form.getlist(rpc.FIELD)[-1]))

@@ -127,6 +127,11 @@ def test_workers_and_browsers_get_the_same_answers(client: FlaskClient, method: 
     assert short.headers["X-Content-Type-Options"] == long.headers["X-Content-Type-Options"]
 
 
+def test_a_head_request_carries_out_nothing(client: FlaskClient) -> None:
+    assert client.head("/api/pause").status_code == 405
+    assert client.get("/api/is_paused").json == {"response": {"paused": False}}
+
+
 def test_a_wrong_http_method_gets_an_error_as_json(client: FlaskClient) -> None:
     answer = client.delete("/api/ping")
     assert answer.status_code == 405

@@ -30,7 +30,8 @@ def load_tasks(connection: Connection) -> Iterator[tuple[Document, tuple[str, ..
     """
     edges = _edges(connection)
     owner, deps = next(edges, (None, ()))
-    for seq, text in _stream(connection, select(schema.tasks.c.seq, schema.tasks.c.document).order_by("seq")):
+    query = select(schema.tasks.c.seq, schema.tasks.c.document).order_by(schema.tasks.c.seq)
+    for seq, text in _stream(connection, query):
         while owner is not None and owner < seq:
             owner, deps = next(edges, (None, ()))
         document = _read(schema.tasks, seq, text)
@@ -60,7 +61,7 @@ def _edges(connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
             if owner is not None:
                 yield owner, tuple(deps)
             owner, deps = seq, []
-        deps.append(read_text(dep_id))
+        deps.append(read_text(dep_id) if dep_id[:1] < " " else dep_id)
     if owner is not None:
         yield owner, tuple(deps)
 
