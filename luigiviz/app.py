@@ -32,6 +32,7 @@ from luigiviz.web import (
     history,
     layout,
     metrics,
+    pipelines,
     proxy,
     resources,
     root,
@@ -48,6 +49,7 @@ BLUEPRINTS = (
     health.bp,
     layout.bp,
     tasks.bp,
+    pipelines.bp,
     graph.bp,
     badge.bp,
     workers.bp,
@@ -97,6 +99,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     layout.init_app(app)
+    pipelines.init_app(app)
     security.init_app(app)
     cors.init_app(app, settings.cors)
     fastpath.init_app(app)

@@ -26,6 +26,7 @@ def init_app(app: Flask) -> None:
     for writer in (timestamp, clock, utc, iso, ago, duration, number, whole, short_worker, breakable):
         app.add_template_filter(writer)
     app.add_template_global(zone_name)
+    app.add_template_global(_now, "now")
 
 
 def _local(seconds: float) -> datetime:
