@@ -277,6 +277,57 @@ class Closure:
 
 
 @dataclass(frozen=True, slots=True)
+class GridQuery:
+    """Which family to lay out, and by which parameters; None: those that fit best."""
+
+    family: str
+    across: str | None = None
+    down: str | None = None
+    #: The last so many columns, and the first so many rows.
+    max_columns: int = 60
+    max_rows: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GridParam:
+    """A public parameter of a family."""
+
+    name: str
+    num_values: int
+    #: Whether its values are dates, as Luigi's date parameters write them.
+    is_date: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GridCell:
+    """The tasks of one row and column: the one that asks most for a look, and how many there are."""
+
+    task_id: str
+    status: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GridView:
+    """A family as a grid."""
+
+    family: str
+    params: tuple[GridParam, ...]
+    #: The parameters that name columns and rows; None where there is only one column or row, named "".
+    across: str | None
+    down: str | None
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+    #: By (row, column); those without a task are left out.
+    cells: Mapping[tuple[str, str], GridCell]
+    #: How many tasks the family has, and how many columns and rows without limits.
+    total: int
+    num_columns: int
+    num_rows: int
+    by_status: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerView:
     """A worker as a card."""
 

@@ -35,7 +35,17 @@ def init_app(app: Flask) -> None:
     """Teach the app's router ``<taskid:...>`` and the templates our links. Call it before blueprints are registered."""
     app.url_map.merge_slashes = False
     app.url_map.converters["taskid"] = TaskIdConverter
-    for link in (task_url, graph_url, worker_url, family_url, history_url, external_url, element_id, this_url):
+    for link in (
+        task_url,
+        graph_url,
+        worker_url,
+        family_url,
+        grid_url,
+        history_url,
+        external_url,
+        element_id,
+        this_url,
+    ):
         app.add_template_global(link)
 
 
@@ -61,6 +71,13 @@ def worker_url(worker: str) -> str:
 def family_url(family: str) -> str:
     """The task table, reduced to one family."""
     return url_for("tasks.index", family=family)
+
+
+def grid_url(family: str, **query: object) -> str:
+    """A family as a grid."""
+    if not family or family in _DOT_SEGMENTS:
+        return url_for("grid.index", family=family, **query)  # type: ignore[arg-type]
+    return url_for("grid.show", family=family, **query)  # type: ignore[arg-type]
 
 
 def history_url(task_id: str) -> str:

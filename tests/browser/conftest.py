@@ -55,6 +55,8 @@ PAGES = {
     "graph": f"/graph/{s.UPSTREAM_FAILED}",
     "graph, downstream": f"/graph/{s.DONE}?direction=downstream",
     "graph, odd id": "/graph/%3Cscript%3Ealert%28%27x%27%29%3C%2Fscript%3E",
+    "grids": "/grid",
+    "grid": "/grid/ingest.Orders",
     "pipelines": "/pipelines",
     "pipelines, single tasks too": "/pipelines?single=1",
     "workers": "/workers",
