@@ -44,8 +44,8 @@ class Crew:
         self.pending_with_resources = 0
         self.failed = 0
         self.running: dict[Task, None] = {}
-        #: The crew that adding a worker led to last: (worker id, as worker, as stakeholder, crew).
-        self.last_added: tuple[str, bool, bool, Crew] | None = None
+        #: The crew that adding a worker led to last: (worker id, as worker, as stakeholder, generation, crew).
+        self.last_added: tuple[str, bool, bool, int, Crew] | None = None
 
     def enter(self, task: Task) -> None:
         """Count a task by its status, flag and resources."""
@@ -87,6 +87,8 @@ class CrewTable:
         self._crews: dict[tuple[tuple[str, ...], frozenset[str]], Crew] = {}
         #: The crew of tasks without workers and stakeholders.
         self.nobody = Crew((), NOBODY)
+        #: Grows when crews change whom they name, so that what was remembered about them no longer counts.
+        self._generation = 0
 
     def __iter__(self) -> Iterator[Crew]:
         """Iterate over the crews that have tasks."""
@@ -105,21 +107,54 @@ class CrewTable:
         if not works and not cares:
             return crew
         last = crew.last_added
-        if last is not None and last[:3] == (worker_id, works, cares) and last[3].tasks:
-            return last[3]
+        if last is not None and last[:4] == (worker_id, works, cares, self._generation) and last[4].tasks:
+            return last[4]
         found = self.find(
             (*crew.workers, worker_id) if works else crew.workers,
             crew.stakeholders | {worker_id} if cares else crew.stakeholders,
         )
-        crew.last_added = (worker_id, works, cares, found)
+        crew.last_added = (worker_id, works, cares, self._generation, found)
         return found
 
-    def without_worker(self, crew: Crew, worker_id: str, *, keep_stakeholder: bool) -> Crew:
-        """Return the crew without a worker; a disabled worker stays a stakeholder."""
-        return self.find(
-            tuple(other for other in crew.workers if other != worker_id),
-            crew.stakeholders if keep_stakeholder else crew.stakeholders - {worker_id},
-        )
+    def remove_worker(self, worker: Worker, *, keep_stakeholder: bool) -> list[Crew]:
+        """Take a worker out of every crew that names it; a disabled worker stays a stakeholder.
+
+        Returns the crews that its tasks are in now. A crew changes as a whole, whatever the number of its tasks; where
+        two crews become the same, the tasks of the smaller one move.
+        """
+        self._generation += 1
+        changed = []
+        for crew in list(worker.crews):
+            if keep_stakeholder and worker.id not in crew.workers_set:
+                continue
+            self._withdraw(crew)
+            crew.workers = tuple(other for other in crew.workers if other != worker.id)
+            crew.workers_set = frozenset(crew.workers)
+            if not keep_stakeholder:
+                crew.stakeholders -= {worker.id}
+            changed.append(self._enter_anew(crew))
+        return list(dict.fromkeys(changed))
+
+    def _withdraw(self, crew: Crew) -> None:
+        """Take a crew out of the table, and from the workers that it names."""
+        del self._crews[crew.workers, crew.stakeholders]
+        for worker_id in crew.workers_set | crew.stakeholders:
+            del self._workers[worker_id].crews[crew]
+
+    def _enter_anew(self, crew: Crew) -> Crew:
+        """Enter a crew that names others now, or make it one with a crew that names the same."""
+        same = self.find(crew.workers, crew.stakeholders)
+        if same.tasks:
+            if same is not self.nobody:
+                self._withdraw(same)
+            crew = _merge(*sorted((crew, same), key=lambda one: len(one.tasks)))
+        if not crew.workers and not crew.stakeholders:
+            self.nobody = crew
+            return crew
+        self._crews[crew.workers, crew.stakeholders] = crew
+        for worker_id in crew.workers_set | crew.stakeholders:
+            self._workers[worker_id].crews[crew] = None
+        return crew
 
     def join(self, crew: Crew, task: Task) -> None:
         """Make a task a member of a crew."""
@@ -143,3 +178,16 @@ class CrewTable:
                 worker = self._workers.get(worker_id)
                 if worker is not None:
                     del worker.crews[crew]
+
+
+def _merge(small: Crew, large: Crew) -> Crew:
+    """Move a crew's tasks to another one that names the same workers and stakeholders."""
+    large.tasks.update(small.tasks)
+    large.running.update(small.running)
+    large.pending += small.pending
+    large.blocked += small.blocked
+    large.pending_with_resources += small.pending_with_resources
+    large.failed += small.failed
+    for task in small.tasks:
+        task.crew = large
+    return large

@@ -32,6 +32,10 @@ class Deadlines:
         self._entered += 1
         heapq.heappush(self._workers, (time, self._entered, worker))
 
+    def any_due(self, now: float) -> bool:
+        """Tell whether any task is to be looked at now."""
+        return bool(self.look_at) or bool(self._tasks and self._tasks[0][0] <= now)
+
     def due_tasks(self, now: float) -> list[Task]:
         """Return and forget the tasks that are to be looked at now, in order of creation."""
         tasks = self.look_at

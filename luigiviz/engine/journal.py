@@ -8,7 +8,7 @@ does, which the next pruning would do again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from luigiviz.engine.model import Task, Worker
@@ -79,6 +79,12 @@ class Journal:
         """Mark a task, not urgently."""
         if task not in self.tasks:
             self.later[task] = None
+
+    def tasks_later(self, tasks: Iterable[Task]) -> None:
+        """Mark many tasks, not urgently."""
+        self.later.update(dict.fromkeys(tasks))
+        for task in self.tasks:
+            self.later.pop(task, None)
 
     def deps(self, task: Task, same: int, before: int) -> None:
         """Mark a task whose dependencies changed: all but the first ``same`` of the ``before`` that there were."""

@@ -54,7 +54,7 @@ def _walk(state: State, now: float) -> Iterator[Task]:
         task = waiting.pop(turn)
         if state.tasks.get(task.id) is task:
             yield task
-        for other in deadlines.due_tasks(now):
+        for other in deadlines.due_tasks(now) if deadlines.any_due(now) else ():
             if other.seq <= turn:
                 missed[other] = None
             elif other.seq not in waiting:

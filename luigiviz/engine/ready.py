@@ -77,9 +77,39 @@ class ReadyQueue:
             if entries:
                 self.heads.add(entries[0])
             else:
-                self._drop(group)
+                self._withdraw(group)
         if task.batchable:
             self._batches.discard(entry)
+
+    def remove_worker(self, worker_id: str) -> None:
+        """Take a worker out of every group that names it: all its tasks lose it at once.
+
+        A group changes as a whole; where two groups become the same, the tasks of the smaller one move.
+        """
+        for group in list(self.by_worker.get(worker_id, ())):
+            self._withdraw(group)
+            group.workers = tuple(other for other in group.workers if other != worker_id)
+            same = self._groups.get((group.resources, group.workers, group.runnable))
+            if same is not None:
+                self._withdraw(same)
+                group = self._merge(*sorted((group, same), key=lambda one: len(one.entries)))
+            self._groups[group.resources, group.workers, group.runnable] = group
+            for other in group.workers:
+                self.by_worker.setdefault(other, {})[group] = None
+
+    def _merge(self, small: ReadyGroup, large: ReadyGroup) -> ReadyGroup:
+        """Move a group's tasks to another one with the same resources and workers."""
+        self.heads.remove(small.entries[0])
+        self.heads.remove(large.entries[0])
+        for entry in small.entries:
+            task = entry[3]
+            moved = task.ready = (*entry[:4], large)
+            large.entries.add(moved)
+            if task.batchable:
+                self._batches.discard(entry)
+                self._batches.add(moved)
+        self.heads.add(large.entries[0])
+        return large
 
     def entries(self) -> Iterator[ReadyEntry]:
         """Iterate over all entries, group by group."""
@@ -109,7 +139,8 @@ class ReadyQueue:
         if task.batchable:
             self._batches.add(entry)
 
-    def _drop(self, group: ReadyGroup) -> None:
+    def _withdraw(self, group: ReadyGroup) -> None:
+        """Take a group out of the tables, but not what it holds."""
         del self._groups[group.resources, group.workers, group.runnable]
         for worker_id in group.workers:
             groups = self.by_worker[worker_id]

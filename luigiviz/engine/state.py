@@ -103,12 +103,9 @@ class State:
 
     def remove_worker(self, worker: Worker) -> None:
         """Forget a worker: its tasks lose it, and those that nobody else cares about are marked to be looked at."""
-        for crew in list(worker.crews):
-            smaller = self.crews.without_worker(crew, worker.id, keep_stakeholder=False)
-            for task in list(crew.tasks):
-                self.set_crew(task, smaller)
-                if not smaller.stakeholders:
-                    self.deadlines.look_at[task] = None
+        for crew in self._lose_worker(worker, keep_stakeholder=False):
+            if not crew.stakeholders:
+                self.deadlines.look_at.update(crew.tasks)
         self.look_at_runs(worker.id)
         self._retire_batchers(worker.id)
         del self.workers[worker.id]
@@ -120,12 +117,18 @@ class State:
         """Take all tasks from a worker; it goes on caring about them."""
         worker.disabled = True
         self.touch_worker(worker)
-        for crew in list(worker.crews):
-            if worker.id in crew.workers_set:
-                smaller = self.crews.without_worker(crew, worker.id, keep_stakeholder=True)
-                for task in list(crew.tasks):
-                    self.set_crew(task, smaller)
+        self._lose_worker(worker, keep_stakeholder=True)
         self.version += 1
+
+    def _lose_worker(self, worker: Worker, *, keep_stakeholder: bool) -> list[Crew]:
+        """Take a worker from all its tasks; return the crews that these are in now."""
+        self.ready.remove_worker(worker.id)
+        crews = self.crews.remove_worker(worker, keep_stakeholder=keep_stakeholder)
+        if self.journal is not None:
+            # Not urgent: the worker's own document says that it is gone or disabled.
+            for crew in crews:
+                self.journal.tasks_later(crew.tasks)
+        return crews
 
     def set_batcher(self, worker_id: str, family: str, names: tuple[str, ...], max_batch_size: float) -> None:
         """Announce which parameters of a family a worker can combine, and how many tasks at most."""
