@@ -66,7 +66,9 @@ def _grid(tasks: Sequence[Task], query: GridQuery) -> GridView:
         cells.setdefault((_value(task, down), _value(task, across)), []).append(task)
     columns = _filled(sorted({column for _, column in cells}, key=_natural))
     rows = sorted({row for row, _ in cells}, key=_natural)
-    shown_columns, shown_rows = columns[-query.max_columns :], rows[: query.max_rows]
+    if any(param.name == across and param.is_date for param in params):
+        columns.reverse()
+    shown_columns, shown_rows = columns[: query.max_columns], rows[: query.max_rows]
     visible = {(row, column) for row in shown_rows for column in shown_columns}
     return GridView(
         family=query.family,

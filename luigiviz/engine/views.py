@@ -283,7 +283,7 @@ class GridQuery:
     family: str
     across: str | None = None
     down: str | None = None
-    #: The last so many columns, and the first so many rows.
+    #: The first so many columns and rows.
     max_columns: int = 60
     max_rows: int = 200
 
@@ -316,6 +316,7 @@ class GridView:
     #: The parameters that name columns and rows; None where there is only one column or row, named "".
     across: str | None
     down: str | None
+    #: Dates come newest first.
     columns: tuple[str, ...]
     rows: tuple[str, ...]
     #: By (row, column); those without a task are left out.
