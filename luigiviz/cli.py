@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from luigiviz import __version__, create_app
+from luigiviz import __version__, commands, create_app
 from luigiviz.config import Settings, SettingsError, load_settings
 from luigiviz.daemon import PidFileError, detach, pid_file
 from luigiviz.logs import configure_logging, log_to_stderr
@@ -101,6 +101,10 @@ def demo_command(address: str, port: int, speed: float, workers: int, days: int,
     from luigiviz.demo import run
 
     raise SystemExit(run(address, port, speed, workers, days=days, exit_when_done=exit_when_done))
+
+
+for command in commands.COMMANDS:
+    main.add_command(command)
 
 
 def _serve(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -42,6 +44,16 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed)
     return engine
+
+
+def connect_to_read(file: Path) -> sqlite3.Connection:
+    """Connect to an SQLite file that is there, by way of its driver, for reading only.
+
+    Not as SQLite's read-only connections do: they leave a log and an index of it behind, as files of whoever read.
+    """
+    connection = sqlite3.connect(f"file:{quote(str(file))}?mode=rw", uri=True, timeout=_PATIENCE)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
 
 
 def is_memory(url: URL) -> bool:

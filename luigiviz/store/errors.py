@@ -29,3 +29,7 @@ class LostLeadershipError(StoreError):
 
 class StateFileError(StoreError):
     """A state file of luigid cannot be imported."""
+
+
+class BackupError(StoreError):
+    """A database cannot be copied."""

@@ -28,7 +28,7 @@ class StateFile:
         """Describe it as what changes in an empty database; ``values`` are single values to be written with it."""
         return WholeState(
             tasks=[document for document, _ in self.tasks],
-            edges=[(document["seq"], 0, deps) for document, deps in self.tasks if deps],
+            edges=[(document["seq"], 0, deps, 0) for document, deps in self.tasks if deps],
             workers=self.workers,
             batchers=self.batchers,
             values=values or {},
@@ -40,7 +40,7 @@ class WholeState:
     """A state as changes that ``LiveStore.commit`` takes."""
 
     tasks: list[Document]
-    edges: list[tuple[int, int, tuple[str, ...]]]
+    edges: list[tuple[int, int, tuple[str, ...], int]]
     workers: list[Document]
     batchers: list[Document]
     values: dict[str, Document]

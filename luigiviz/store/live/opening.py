@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, inspect, select, text
+from sqlalchemy import URL, Connection, Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -54,7 +54,7 @@ def upgrade_schema(engine: Engine) -> None:
         LiveStateRefusedError: The database is damaged, comes from a newer program, or may not be used by us.
         LiveStateUnavailableError: It does not answer.
     """
-    file = sqlite_file(engine)
+    file = sqlite_file(engine.url)
     try:
         is_new = file is not None and _is_new(file)
     except OSError as error:
@@ -72,10 +72,9 @@ def upgrade_schema(engine: Engine) -> None:
         raise explain(engine, error) from error
 
 
-def sqlite_file(engine: Engine) -> Path | None:
+def sqlite_file(url: URL) -> Path | None:
     """Return the file of an SQLite database; None for other databases, and for one in memory."""
-    url = engine.url
-    if engine.dialect.name != "sqlite" or is_memory(url) or not url.database or url.database.startswith("file:"):
+    if url.get_backend_name() != "sqlite" or is_memory(url) or not url.database or url.database.startswith("file:"):
         return None
     return Path(url.database)
 
