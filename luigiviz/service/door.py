@@ -27,6 +27,7 @@ from luigiviz.engine.views import (
     TaskRow,
     WorkerView,
 )
+from luigiviz.service.collector import Collector
 from luigiviz.service.commits import PATIENCE, Commits
 from luigiviz.service.errors import NotServingError, Phase, Status
 from luigiviz.store.errors import LostLeadershipError, StoreError
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Pruning happens at least this often, as in luigid, and at most this often (seconds).
-LONGEST_PAUSE = 60.0
+#: The pruner looks at least this often, also after the garbage collector, and at most this often (seconds).
+LONGEST_PAUSE = 5.0
 SHORTEST_PAUSE = 0.2
 #: Tasks that an action changes before it lets others have the lock.
 STEERED_AT_ONCE = 100
@@ -202,12 +203,13 @@ class Service:
             self._serves.set()
         self._wake.set()
 
-    def _lose(self, error: StoreError) -> None:
+    def _lose(self, commits: Commits, error: StoreError) -> None:
         """Take note that changes could not be written: what is in memory counts no more."""
+        if commits is not self._commits:
+            return  # that scheduler has been replaced before
         if isinstance(error, LostLeadershipError):
             status = Status(Phase.STANDBY, "Another instance leads now.")
         else:
-            logger.error("The state cannot be written, so workers have to wait: %s", error)
             status = Status(Phase.UNAVAILABLE, f"The state cannot be written: {error}")
         self.stop_serving(status)
         self.lost.set()
@@ -264,7 +266,10 @@ class Service:
             try:
                 commits.wait(ticket)
             except StoreError as error:
-                raise NotServingError(self._status) from error
+                status = self._status
+                if status.is_serving:  # again, from a state in which this change has not happened
+                    status = Status(Phase.UNAVAILABLE, f"The change could not be written: {error}")
+                raise NotServingError(status) from error
         return answer
 
     # Reads
@@ -333,9 +338,11 @@ class Service:
     # Inside
 
     def _prune_when_due(self) -> None:
+        collector = Collector()
+        collector.set_up()
         while not self._stopping:
             self._wake.clear()
-            now, due = self._clock(), None
+            now, due, num_tasks = self._clock(), None, 0
             with self._lock:
                 scheduler = self._scheduler
                 if scheduler is not None:
@@ -344,9 +351,11 @@ class Service:
                     if due is not None and due < now:
                         self._prune(scheduler)
                         due = scheduler.next_deadline()
+                    num_tasks = len(scheduler.tasks)
                 announce = self._take_events() if self._commits is None else None
             if announce is not None:
                 announce()
+            collector.look(num_tasks)
             pause = LONGEST_PAUSE if due is None else min(LONGEST_PAUSE, max(SHORTEST_PAUSE, due - now + 0.001))
             self._looks_at = now + pause
             if pause > SHORTEST_PAUSE:
