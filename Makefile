@@ -10,7 +10,7 @@ ARGS ?=
 .PHONY: help setup run demo test lint format bench e2e fuzz lock clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMPS)/dev ## install all that running, developing and testing need
 
@@ -38,6 +38,9 @@ format: $(STAMPS)/dev ## format the code and fix what can be fixed by machine
 
 bench: $(STAMPS)/dev ## side-by-side benchmarks against luigid
 	$(BIN)/python -m bench $(ARGS)
+
+bench-engine: $(STAMPS)/dev ## what each call of the engine costs, from a thousand to a million tasks
+	$(BIN)/python -m bench.engine $(ARGS)
 
 fuzz: $(STAMPS)/dev ## compare the engine with Luigi's scheduler over ten million random calls (ARGS="--calls 1000000")
 	$(BIN)/python -m tests.conformance.fuzz $(ARGS)

@@ -104,7 +104,7 @@ def fleet(tasks: int) -> Iterator[Claim]:
     for number in range(tasks):
         lap, worker = divmod(number, _WORKERS)
         deps = [number + offset * _WORKERS for offset in range(1, 5)] if lap % 5 == 0 else []
-        needs = {f"resource{number // 10 % _RESOURCES}": 1.0} if (number + lap) % 10 == 0 else None
+        needs = {f"resource{(number // 10 + lap) % _RESOURCES}": 1.0} if (number + lap) % 10 == 0 else None
         yield claim(number, [dep for dep in deps if dep < tasks], worker, needs)
 
 
