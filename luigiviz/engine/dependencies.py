@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from luigiviz.engine.model import Task
+from luigiviz.engine.model import Dependents, Task
 from luigiviz.engine.statuses import DONE
+
+#: More dependents than this are kept in a dictionary, whose memory a task with a few does not need.
+_FEW = 8
 
 
 class Dependencies:
@@ -20,7 +23,7 @@ class Dependencies:
         """Make an index over the scheduler's tasks."""
         self._tasks = tasks
         #: Dependents of ids that name no task.
-        self.missing: dict[str, dict[Task, None]] = {}
+        self.missing: dict[str, Dependents] = {}
 
     def adopt(self, task: Task) -> None:
         """Give a new task (not DONE) the dependents that have been waiting for its id."""
@@ -36,11 +39,9 @@ class Dependencies:
         """Add an edge; return the dependency if it exists."""
         dep = self._tasks.get(dep_id)
         if dep is None:
-            self.missing.setdefault(dep_id, {})[task] = None
-        elif dep.dependents is None:
-            dep.dependents = {task: None}
+            self.missing[dep_id] = _with(self.missing.get(dep_id), task)
         else:
-            dep.dependents[task] = None
+            dep.dependents = _with(dep.dependents, task)
         return dep
 
     def enter(self, task: Task) -> int:
@@ -49,14 +50,11 @@ class Dependencies:
         for dep_id in task.deps:
             dep = self._tasks.get(dep_id)
             if dep is None:
-                self.missing.setdefault(dep_id, {})[task] = None
+                self.missing[dep_id] = _with(self.missing.get(dep_id), task)
                 unfinished += 1
                 ids.append(dep_id)
                 continue
-            if dep.dependents is None:
-                dep.dependents = {task: None}
-            else:
-                dep.dependents[task] = None
+            dep.dependents = _with(dep.dependents, task)
             unfinished += dep.status != DONE
             ids.append(dep.id)
         task.deps = tuple(ids)
@@ -66,15 +64,11 @@ class Dependencies:
         """Remove an edge; return the dependency if it exists."""
         dep = self._tasks.get(dep_id)
         if dep is None:
-            waiting = self.missing[dep_id]
-            del waiting[task]
-            if not waiting:
-                del self.missing[dep_id]
+            waiting = _without(self.missing.pop(dep_id), task)
+            if waiting is not None:
+                self.missing[dep_id] = waiting
         else:
-            assert dep.dependents is not None
-            del dep.dependents[task]
-            if not dep.dependents:
-                dep.dependents = None
+            dep.dependents = _without(dep.dependents, task)
         return dep
 
     def canonical(self, dep_ids: Iterable[str]) -> tuple[str, ...]:
@@ -94,3 +88,23 @@ class Dependencies:
             dep = tasks.get(dep_id)
             if dep is not None:
                 yield dep
+
+
+def _with(dependents: Dependents, task: Task) -> Dependents:
+    """Return dependents with one more; a dictionary is changed in place."""
+    if dependents is None:
+        return (task,)
+    if isinstance(dependents, dict):
+        dependents[task] = None
+        return dependents
+    if len(dependents) < _FEW:
+        return (*dependents, task)
+    return dict.fromkeys((*dependents, task))
+
+
+def _without(dependents: Dependents, task: Task) -> Dependents:
+    """Return dependents without one; a dictionary is changed in place."""
+    if isinstance(dependents, dict):
+        del dependents[task]
+        return dependents or None
+    return tuple(other for other in dependents or () if other is not task) or None

@@ -56,7 +56,7 @@ def _edges(state: State) -> Iterator[str]:
         if task.dependents is not None and not task.dependents:
             yield f"{task!r} holds an empty container of dependents"
     missing = {task_id: tasks for task_id, tasks in dependents.items() if task_id not in state.tasks}
-    if {task_id: set(tasks) for task_id, tasks in state.dependencies.missing.items()} != missing:
+    if {task_id: set(tasks or ()) for task_id, tasks in state.dependencies.missing.items()} != missing:
         yield f"missing dependencies are {state.dependencies.missing!r} instead of {missing!r}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from luigiviz.engine.config import RetryPolicy
 from luigiviz.engine.statuses import PENDING
@@ -103,8 +103,8 @@ class Task:
         self.param_visibilities: Mapping[str, int] = NO_PARAMS
         #: Ids of dependencies, each once, in the order in which they were announced.
         self.deps: tuple[str, ...] = ()
-        #: Tasks that name this one among their ``deps``; None where there are none.
-        self.dependents: dict[Task, None] | None = None
+        #: Tasks that name this one among their ``deps``.
+        self.dependents: Dependents = None
         #: How many of ``deps`` are missing or not DONE. PENDING and 0: schedulable.
         self.unfinished = 0
         #: How many of ``deps`` make this task UPSTREAM_FAILED, UPSTREAM_DISABLED (see ``upstream``).
@@ -194,6 +194,10 @@ class Task:
 #: In ``Task.resources_running``: a batch member holds its own ``resources``, not a copy of them (as in Luigi,
 #: where both are then one dict: decreasing what is held decreases what the task asks for).
 FOLLOWS_RESOURCES = Resources({"": 0})
+
+
+#: Tasks that wait for the same one, each once, in the order in which they came: None for none, a dictionary for many.
+Dependents: TypeAlias = tuple[Task, ...] | dict[Task, None] | None
 
 
 class Worker:

@@ -15,7 +15,6 @@ from typing import Any
 
 from luigiviz.engine.config import SchedulerConfig
 from luigiviz.engine.listings import (
-    consumers_by_resource,
     first_task_display_name,
     matches,
     pending_counts,
@@ -23,6 +22,8 @@ from luigiviz.engine.listings import (
 )
 from luigiviz.engine.model import Task, Worker
 from luigiviz.engine.policy import num_failures
+from luigiviz.engine.ready import ReadyGroup
+from luigiviz.engine.resources import DEFAULT_TOTAL, held
 from luigiviz.engine.runs import RUN_STATUSES
 from luigiviz.engine.serialize import family_of_id
 from luigiviz.engine.shelves import Family
@@ -59,6 +60,9 @@ from luigiviz.engine.views import (
 #: Longest list of dependencies or dependents that a task's page gets.
 MAX_NEIGHBOURS = 200
 
+#: Tasks that wait for a resource and are named.
+MAX_WAITING = 10
+
 
 def display_status(task: Task) -> str:
     """Return the status that pages show."""
@@ -72,6 +76,8 @@ def overview(state: State, now: float) -> Overview:
         total=len(state.tasks),
         num_workers=len(state.workers),
         paused=state.paused,
+        paused_at=state.paused_at,
+        paused_by=state.paused_by,
         pause_enabled=state.config.pause_enabled,
         has_task_history=state.config.record_task_history,
         version=state.version,
@@ -281,7 +287,7 @@ def task_detail(state: State, task_id: str, now: float) -> TaskDetail | None:
     if task is None:
         return None
     config = state.config
-    dependents = task.dependents or {}
+    dependents = task.dependents or ()
     mates = state.runs.members(task.batch_id) if task.status in RUN_STATUSES else []
     disabled_at = task.scheduler_disable_time
     num_failures(task, now)
@@ -357,6 +363,13 @@ def worker_views(state: State, now: float) -> tuple[WorkerView, ...]:
     return tuple(_worker_view(state, worker, now) for worker in workers)
 
 
+def worker_view(state: State, worker_id: str, now: float) -> Callable[[], WorkerView | None]:
+    """Return one worker; None if it is not connected."""
+    worker = state.workers.get(worker_id)
+    view = None if worker is None else _worker_view(state, worker, now)
+    return lambda: view
+
+
 def _worker_view(state: State, worker: Worker, now: float) -> WorkerView:
     info = worker.info
     running = state.runs.of_worker(worker.id, RUNNING)
@@ -389,13 +402,36 @@ def _text(value: object) -> str | None:
 
 
 def resource_views(state: State, now: float) -> tuple[ResourceView, ...]:
-    """Return the resources that have a total or are used, by name."""
-    consumers = consumers_by_resource(state, lambda task: row(task, state.config, now))
-    pool = state.pool
+    """Return the resources that have a total or are used or asked for, by name."""
+    pool, config = state.pool, state.config
+    holders: dict[str, dict[Task, float]] = {}
+    for task in state.runs.running:
+        for name, amount in held(task).items():
+            if amount:
+                holders.setdefault(name, {})[task] = amount
+    waiting: dict[str, list[ReadyGroup]] = {}
+    for entry in state.ready.heads:
+        for name in entry[4].resources:
+            waiting.setdefault(name, []).append(entry[4])
     return tuple(
-        ResourceView(name, pool.totals.get(name, 1), pool.used.get(name, 0), tuple(consumers.get(name, {}).values()))
-        for name in sorted({*pool.totals, *pool.used})
+        ResourceView(
+            name=name,
+            total=pool.totals.get(name, DEFAULT_TOTAL),
+            used=pool.used.get(name, 0),
+            consumers=tuple(row(task, config, now) for task in holders.get(name, ())),
+            amounts={task.id: amount for task, amount in holders.get(name, {}).items()},
+            num_waiting=sum(len(group.entries) for group in waiting.get(name, ())),
+            waiting=tuple(row(task, config, now) for task in _first(waiting.get(name, ()), MAX_WAITING)),
+        )
+        for name in sorted({*pool.totals, *pool.used, *waiting})
     )
+
+
+def _first(groups: Iterable[ReadyGroup], most: int) -> Iterator[Task]:
+    """Iterate over the schedulable tasks of highest rank."""
+    heads = (itertools.islice(group.entries, most) for group in groups)
+    entries = heapq.merge(*heads, key=lambda entry: entry[:3])
+    return (entry[3] for entry in itertools.islice(entries, most))
 
 
 # Graphs
