@@ -13,6 +13,7 @@ def milliseconds(seconds: float) -> str:
 
 def print_calls(mine: calls.Report, theirs: calls.Report | None) -> None:
     """Print a line for each call."""
+    grows = mine.tasks > mine.reference_tasks
     words = f"{mine.shape}, {mine.tasks:,} tasks (ms of CPU time"
     print(
         f"\n{words}; growth: median against {mine.reference_tasks:,} tasks; longest collection "
@@ -23,7 +24,9 @@ def print_calls(mine: calls.Report, theirs: calls.Report | None) -> None:
     )
     for name, row in sorted(mine.calls.items()):
         small = mine.reference.get(name)
-        growth = f"{row.median / small.median:.2f}" if small and small.median and not name.startswith("filling") else ""
+        growth = (
+            f"{row.median / small.median:.2f}" if grows and small and small.median and "filling" not in name else ""
+        )
         other = theirs.calls.get(name) if theirs is not None else None
         luigid = milliseconds(other.median) if other else "-"
         faster = f"{other.median / row.median:.1f}x" if other and row.median else ""
