@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import gc
 
-#: ``default``: as the interpreter starts. ``frozen``: rare collections, and none looks at what a full scheduler
-#: holds. ``off``: none at all.
-MODES = ("default", "server", "off")
+from luigiviz.service.collector import Collector
+
+#: As luigiviz' server does it; as the interpreter starts; no collection at all.
+MODES = ("server", "default", "off")
 
 
 def before_filling(mode: str) -> None:
     """Set the collector up in a process that has done nothing yet."""
     if mode == "server":
-        gc.set_threshold(5000, 5, 1_000_000)
+        Collector().set_up()
     elif mode == "off":
         gc.disable()
 
 
 def after_filling(mode: str) -> None:
-    """Do what a server would do once in a while."""
+    """Do what the server does now and then, when there are many new tasks."""
     if mode == "server":
         gc.freeze()
