@@ -85,7 +85,7 @@ def batchers_document(state: State, worker_id: str) -> Document:
 def value_document(state: State, name: str) -> Document:
     """Describe a single value: ``resources`` or ``paused``."""
     if name == "paused":
-        return {"paused": state.paused}
+        return {"paused": state.paused, "at": state.paused_at, "by": state.paused_by}
     configured = state.configured_resources
     return {
         "edits": {

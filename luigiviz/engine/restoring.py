@@ -82,7 +82,10 @@ def _restore_workers(state: State, documents: Iterable[Document], seen_at: float
 
 
 def _restore_values(state: State, values: Mapping[str, Document]) -> None:
-    state.paused = values.get("paused", {}).get("paused", False) and state.config.pause_enabled
+    pause = values.get("paused", {})
+    state.paused = pause.get("paused", False) and state.config.pause_enabled
+    if state.paused:
+        state.paused_at, state.paused_by = pause.get("at"), pause.get("by")
     for name, (amount, configured) in values.get("resources", {}).get("edits", {}).items():
         # An edit holds until the configuration says something else than it said then.
         if state.configured_resources.get(name) == configured:

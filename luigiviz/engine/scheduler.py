@@ -437,13 +437,19 @@ class Scheduler:
         """Hand out no new work."""
         self._set_paused(True)
 
+    def pause_for(self, who: str) -> None:
+        """Hand out no new work, and remember who wanted that."""
+        self._set_paused(True, who)
+
     def unpause(self) -> None:
         """Hand out work again."""
         self._set_paused(False)
 
-    def _set_paused(self, paused: bool) -> None:
+    def _set_paused(self, paused: bool, who: str | None = None) -> None:
         if self.config.pause_enabled and self.state.paused != paused:
             self.state.paused = paused
+            self.state.paused_at = self._clock() if paused else None
+            self.state.paused_by = who
             if self.state.journal is not None:
                 self.state.journal.value("paused")
             self.state.version += 1

@@ -35,6 +35,9 @@ class State:
         self.tasks: dict[str, Task] = {}
         self.workers: dict[str, Worker] = {}
         self.paused = False
+        #: When it was paused, and by whom, if that is known (Luigi's clients do not say).
+        self.paused_at: float | None = None
+        self.paused_by: str | None = None
         #: Grows with every change that somebody could see.
         self.version = 0
         self.crews = CrewTable(self.workers)

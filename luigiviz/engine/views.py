@@ -151,6 +151,9 @@ class Overview:
     version: int
     #: The scheduler's clock when this was copied.
     now: float
+    #: When it was paused (seconds since the epoch) and by whom; None where that is not known.
+    paused_at: float | None = None
+    paused_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +366,12 @@ class ResourceView:
     name: str
     total: float
     used: float
+    #: RUNNING tasks that hold some of it, and how much each of them holds, by id.
     consumers: tuple[TaskRow, ...]
+    amounts: Mapping[str, float]
+    #: How many schedulable tasks ask for it, and those among them that come first.
+    num_waiting: int
+    waiting: tuple[TaskRow, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,14 @@ class Service:
             results += self._change(lambda scheduler, ids=chunk: self._steer(scheduler, action, ids))  # type: ignore[misc]
         return results
 
+    def pause(self, who: str) -> None:
+        """Hand out no new work, and remember who wanted that.
+
+        Raises:
+            NotServingError: As ``call``.
+        """
+        self._change(lambda scheduler: scheduler.pause_for(who))
+
     def _steer(self, scheduler: Scheduler, action: str, task_ids: Sequence[str]) -> list[SteeringResult]:
         return [steering.steer(scheduler, action, task_id, self._clock()) for task_id in task_ids]
 

@@ -103,7 +103,7 @@ def pause() -> Response:
     """Hand out no more work."""
     if not get_service().overview().pause_enabled:
         abort(403, "Pausing is switched off in the configuration (pause_enabled).")
-    _call("pause")
+    get_service().pause(request.remote_user or request.remote_addr or "somebody")
     return _back("paused")
 
 

@@ -64,8 +64,10 @@ def graph_url(task_id: str, suffix: str = "", **query: object) -> str:
 
 
 def worker_url(worker: str) -> str:
-    """The card of a worker on the workers page."""
-    return url_for("workers.index", _anchor=element_id("worker", worker))
+    """The page of a worker."""
+    if not worker or worker in _DOT_SEGMENTS:
+        return url_for("workers.index", worker=worker)
+    return url_for("workers.show", worker=worker)
 
 
 def family_url(family: str) -> str:

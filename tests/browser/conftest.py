@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -60,6 +61,9 @@ PAGES = {
     "pipelines": "/pipelines",
     "pipelines, single tasks too": "/pipelines?single=1",
     "workers": "/workers",
+    "workers, none found": "/workers?q=nobody",
+    "worker": f"/workers/{quote(s.WORKER, safe='')}",
+    "worker with a hostile name": f"/workers/{quote(s.HOSTILE_WORKER, safe='')}",
     "resources": "/resources",
     "history": "/history",
     "history of a family": "/history/by_name/ingest.Orders",
