@@ -36,7 +36,7 @@ class Commits:
         lock: threading.Lock,
         *,
         take_events: Callable[[], Callable[[], None]],
-        on_failure: Callable[[StoreError], None],
+        on_failure: Callable[[Commits, StoreError], None],
         patience: float = PATIENCE,
     ) -> None:
         """Write for a scheduler that ``lock`` guards.
@@ -46,6 +46,7 @@ class Commits:
         self._state = scheduler.state
         self.journal = self._state.journal = Journal()
         self._store = store
+        self._epoch = store.epoch
         self._lock = lock
         self._take_events = take_events
         self._on_failure = on_failure
@@ -105,7 +106,7 @@ class Commits:
             started = time.monotonic()
             while True:
                 try:
-                    self._store.commit(changes)
+                    self._store.commit(changes, self._epoch)
                     break
                 except LiveStateUnavailableError as error:
                     if time.monotonic() - started > self._patience:
@@ -115,9 +116,15 @@ class Commits:
                 except StoreError as error:
                     self._fail(error)
                     raise
+                except Exception as error:
+                    # A mistake of ours. The marks of what changed are gone, so nothing may be built on this state.
+                    logger.exception("The state could not be written")
+                    failure = LiveStateUnavailableError(f"{self._store.describe()}: {error!r}")
+                    self._fail(failure)
+                    raise failure from error
         self._safe = ticket
         announce()
 
     def _fail(self, error: StoreError) -> None:
         self._failure = error
-        self._on_failure(error)
+        self._on_failure(self, error)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luigiviz.engine.documents import Document, mark_everything
+from luigiviz.engine.documents import Changes, Document, mark_everything
 from luigiviz.engine.restoring import Image, restore
 from luigiviz.service.errors import Phase, Status
 from luigiviz.store.errors import (
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 #: Seconds between two tries while the database is away, and while somebody has to do something about it.
 _RETRY = 1.0
 _RETRY_REFUSED = 5.0
+#: The most seconds between two looks at the lease: a leader that stops in order gives it up.
+_STAND_BY_SECONDS = 1.0
 #: Seconds between two looks after what can wait, and the most tasks that one commit takes along of it.
 _FLUSH_EVERY = 1.0
 _FLUSH_MOST = 1_000
@@ -95,7 +97,7 @@ class Keeper:
             except LiveStateRefusedError as error:
                 self._wait(Status(Phase.REFUSED, str(error)), _RETRY_REFUSED)
             except LiveStateUnavailableError as error:
-                self._wait(Status(Phase.UNAVAILABLE, f"The database of the state does not answer: {error}"), _RETRY)
+                self._wait(Status(Phase.UNAVAILABLE, f"The state cannot be kept: {error}"), _RETRY)
             except LostLeadershipError as error:
                 logger.warning("Stepping down: %s", error)
                 self._service.stop_serving(Status(Phase.STANDBY, "Another instance leads now."))
@@ -141,7 +143,7 @@ class Keeper:
             )
             self._service.stop_serving(status)
             self._settled.set()
-            self._stopping.wait(self._store.lease_seconds / 10)
+            self._stopping.wait(min(_STAND_BY_SECONDS, self._store.lease_seconds / 10))
         return False
 
     def _keep_leading(self) -> None:
@@ -161,6 +163,7 @@ class Keeper:
 
     def _load(self) -> Commits:
         self._service.stop_serving(Status(Phase.LOADING, "The scheduler is loading its state."))
+        self._try_to_write()
         started = time.monotonic()
         scheduler = self._service.new_scheduler()
         imported = None
@@ -185,6 +188,12 @@ class Keeper:
         self._service.begin(scheduler, commits)
         self._settled.set()
         return commits
+
+    def _try_to_write(self) -> None:
+        """Note that the state is loaded: a database that takes nothing is not served from, only to be lost again."""
+        changes = Changes()
+        changes.values["loaded"] = {"at": self._service.now()}
+        self._store.commit(changes)
 
     def _watched(
         self, tasks: Iterable[tuple[Document, tuple[str, ...]]], total: int
@@ -238,9 +247,11 @@ class Keeper:
             except LostLeadershipError:
                 raise
             except StoreError:
-                # The service has been told why; it is tried again from the start.
-                return
-        logger.info("Starting over from what the database holds")
+                break  # the service has been told why
+        reason = self._service.status().message
+        logger.warning(
+            "%s Starting over from what the database holds", reason if reason.endswith(".") else f"{reason}."
+        )
 
 
 @contextmanager

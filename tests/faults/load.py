@@ -266,10 +266,13 @@ class Load:
     def wait_for_answers(self, number: int) -> None:
         """Wait until so many more calls have been answered."""
         enough = self.answered + number
-        wait_for(
-            lambda: self.answered >= enough or self.has_stopped, "calls to be answered", timeout=60, interval=0.001
-        )
+        self.wait_for_some_answers(number)
         assert self.answered >= enough, "nobody answers any more"
+
+    def wait_for_some_answers(self, number: int) -> None:
+        """Wait until so many more calls have been answered, or all clients have stopped at a fault."""
+        enough = self.answered + number
+        wait_for(lambda: self.has_stopped or self.answered >= enough, "answers", timeout=60, interval=0.001)
 
     def join(self, timeout: float = 60) -> None:
         """Wait until all have stopped by themselves; raise what went wrong in one of them."""

@@ -10,8 +10,10 @@ import orjson
 
 from luigiviz.store.text import clean
 
-#: What only the standard library's JSON reads exactly: infinities, and whole numbers beyond 64 bits.
+#: What only the standard library's JSON reads, and exactly: infinities, and whole numbers beyond 64 bits.
 _BEYOND_JSON = re.compile(r"Infinity|NaN|\d{19}")
+#: It also reads what is nested deeper than this, where Python's own limit lets such a thing in.
+_MOST_NESTED = 1_000
 #: Begins a document that holds such a thing, or a text that is written as JSON.
 _EXACT = " "
 _AS_JSON = "\x01"
@@ -22,7 +24,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def write_document(document: Any) -> str:
     """Write a document as JSON; texts in it may hold any character."""
     text = _encode(document)
-    return _EXACT + text if _BEYOND_JSON.search(text) else text
+    may_be_deep = text.count("[") + text.count("{") > _MOST_NESTED
+    return _EXACT + text if may_be_deep or _BEYOND_JSON.search(text) else text
 
 
 def read_document(text: str) -> Any:
@@ -49,5 +52,5 @@ def for_column(text: str) -> str:
 
 
 def number_for_column(number: float) -> float:
-    """Give a number for a column that only people read; MySQL has no infinities."""
-    return max(-1e308, min(1e308, number))
+    """Give a number for a column that only people read; MySQL has no infinities, SQLite no long whole numbers."""
+    return float(max(-1e308, min(1e308, number)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 import time
@@ -70,7 +71,9 @@ class LiveStore:
         self._writer = Writer(self._engine.dialect)
         self._connection: PoolProxiedConnection | None = None
         self._hold = epoch_holder(self._engine.dialect) if self.is_shared else None
+        #: Counts how often this instance has become the leader; in a shared database, the number of the lease.
         self._epoch: int | None = None
+        self._last_epoch = 0
         #: The lease as it was last seen, and since when it has not changed (by our own clock).
         self._seen: Lease | None = None
         self._seen_since = 0.0
@@ -97,6 +100,9 @@ class LiveStore:
         """
         if self._lock is not None:
             self._lock.acquire()
+            file = Path(self.url.database or "")
+            if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+                raise LiveStateRefusedError(f"{file} has to be readable and writable for the user who runs luigiviz")
         upgrade_schema(self._engine)
 
     def close(self) -> None:
@@ -122,7 +128,7 @@ class LiveStore:
             LiveStateUnavailableError: The database does not answer.
         """
         if not self.is_shared:
-            self._epoch = 0
+            self._begin_epoch(self._last_epoch + 1)
             return True
         with self._translated(), self._engine.begin() as connection:
             lease = read_lease(connection)
@@ -134,8 +140,18 @@ class LiveStore:
             taken = take_lease(connection, lease, self._holder, self._address)
         if taken is None:
             return False
-        self._epoch = taken.epoch
+        self._begin_epoch(taken.epoch)
         return True
+
+    def _begin_epoch(self, epoch: int) -> None:
+        # A commit of the epoch before is over first, so what is loaded from now on has it.
+        with self._guard:
+            self._epoch = self._last_epoch = epoch
+
+    @property
+    def epoch(self) -> int | None:
+        """A number for the time since we became the leader; None while we are not. It is never used twice."""
+        return self._epoch
 
     def keep_leading(self) -> None:
         """Give a sign of life; to be called several times in ``lease_seconds``.
@@ -173,16 +189,21 @@ class LiveStore:
         with self._translated(), self._engine.connect() as connection:
             yield LoadingState(connection)
 
-    def commit(self, changes: Changes) -> None:
+    def commit(self, changes: Changes, epoch: int | None = None) -> None:
         """Write changes, all or none. Writing the same ones again does no harm, whatever became of the first try.
 
+        ``epoch`` says to which time of our lead they belong: what was changed in a state that has been given up and
+        loaded again meanwhile must not be written into the new one.
+
         Raises:
-            LostLeadershipError: Another instance leads; nothing was written.
+            LostLeadershipError: Another instance leads, or that time is over; nothing was written.
             LiveStateUnavailableError: The database did not take them, or did not say whether it did.
         """
         with self._guard, self._translated():
             if self._epoch is None:
                 raise LostLeadershipError("this instance does not lead")
+            if epoch is not None and epoch != self._epoch:
+                raise LostLeadershipError("the state has been loaded again meanwhile")
             connection = self._connection
             if connection is None:
                 connection = self._connection = self._engine.raw_connection()

@@ -61,7 +61,8 @@ batchers = Table(
     Column("document", _LONG, nullable=False),
 )
 
-#: Single values: ``resources`` (totals that were edited), ``paused``, ``imported`` (luigid's state file).
+#: Single values: ``resources`` (totals that were edited), ``paused``, ``imported`` (luigid's state file), and
+#: ``loaded`` (when that last happened).
 values = Table(
     "luigiviz_value",
     metadata,

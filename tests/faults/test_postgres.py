@@ -1,0 +1,124 @@
+"""PostgreSQL goes away and comes back, or loses connections in the middle of commits."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.conftest import ServerFactory
+from tests.faults.load import Client, Load, finish
+from tests.faults.looking import CONFIG, load, wait_until_ready
+from tests.faults.switch import Line
+from tests.support.postgres import PostgresServer
+from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def url(own_postgres: PostgresServer) -> Iterator[str]:
+    """The test's database."""
+    with own_postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def clients() -> list[Client]:
+    """Workers with work."""
+    return [Client(f"w{n}", f"postgres {n}") for n in range(4)]
+
+
+def check_log(server: ServerProcess, troubles: int) -> None:
+    """Check that a log tells of each trouble in a line or two, and of no mistake."""
+    assert "Traceback" not in server.output
+    errors = [line for line in server.output.splitlines() if "ERROR" in line]
+    assert len(errors) <= 2 * troubles, errors
+
+
+def test_calls_are_refused_while_the_database_is_away_and_all_that_was_acknowledged_is_there_later(
+    own_postgres: PostgresServer, url: str, server_factory: ServerFactory, clients: list[Client]
+) -> None:
+    server = server_factory(CONFIG, args=["--database-url", url])
+    for number, how in enumerate(("fast", "immediate"), start=1):
+        running = Load(clients, server.port)
+        running.wait_for_answers(200)
+        own_postgres.halt(how)
+        running.join()
+        assert server.get("/healthz").status == 200
+        assert server.get("/readyz").status == 503
+        own_postgres.start()
+        wait_until_ready(server)
+        found = load(url)
+        for client in clients:
+            client.verify(found)
+        check_log(server, troubles=number)
+    assert any(client.refused for client in clients)
+    finish(clients, server.port)
+
+
+def test_a_server_waits_for_a_database_that_is_away_when_it_starts(
+    own_postgres: PostgresServer, url: str, server_factory: ServerFactory
+) -> None:
+    own_postgres.halt()
+    server = server_factory(CONFIG, args=["--database-url", url])
+    refusal = server.request("/api/ping", data=b'data={"worker": "w"}')
+    assert refusal.status == 503
+    assert refusal.json()["error"]["code"] == "unavailable"
+    own_postgres.start()
+    wait_until_ready(server)
+    check_log(server, troubles=1)
+
+
+def test_connections_that_the_database_ends_again_and_again_lose_nothing(
+    own_postgres: PostgresServer, url: str, server_factory: ServerFactory, clients: list[Client]
+) -> None:
+    server = server_factory(CONFIG, args=["--database-url", url])
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname NOT IN ('postgres')"
+    with psycopg.connect(host=str(own_postgres.folder), user="luigiviz", dbname="postgres", autocommit=True) as other:
+        for _ in range(6):
+            running = Load(clients, server.port)
+            for _ in range(15):
+                if running.has_stopped:
+                    break
+                other.execute(ends)
+                running.wait_for_some_answers(5)
+            running.stop()
+            wait_until_ready(server)
+            found = load(url)
+            for client in clients:
+                client.verify(found)
+    assert "Traceback" not in server.output
+    finish(clients, server.port)
+
+
+def test_a_line_that_is_cut_in_the_middle_of_commits_loses_nothing(
+    own_postgres: PostgresServer, url: str, server_factory: ServerFactory, clients: list[Client]
+) -> None:
+    def connect() -> socket.socket:
+        database = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        database.connect(str(own_postgres.folder / ".s.PGSQL.5432"))
+        return database
+
+    line = Line(connect)
+    name = url.partition("@/")[2].partition("?")[0]
+    through_line = f"postgresql+psycopg://luigiviz@127.0.0.1:{line.port}/{name}"
+    server = server_factory(CONFIG, args=["--database-url", through_line])
+    for _ in range(6):
+        running = Load(clients, server.port)
+        for _ in range(15):
+            if running.has_stopped:
+                break
+            line.cut()
+            running.wait_for_some_answers(5)
+        running.stop()
+        wait_until_ready(server)
+        found = load(url)
+        for client in clients:
+            client.verify(found)
+    assert "Traceback" not in server.output
+    finish(clients, server.port)
+    assert server.stop() == 0
+    line.close()
