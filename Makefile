@@ -7,7 +7,7 @@ STAMPS := .venv/.stamps
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint format bench e2e fuzz lock clean
+.PHONY: help setup run demo test screenshots lint format bench e2e fuzz lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ test: $(STAMPS)/dev lint ## lint, then all tests
 
 e2e: $(STAMPS)/dev ## only the tests with real luigi processes
 	$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+screenshots: $(STAMPS)/dev ## remake docs/screenshots from the demo pipeline
+	$(BIN)/python scripts/screenshots.py
 
 lint: $(STAMPS)/dev ## style, formatting, types, and the direction of imports
 	$(BIN)/ruff check .
