@@ -89,7 +89,7 @@ def _describe(state: State, task: Task, claim: Claim) -> None:
     if not task.module:
         task.module = sys.intern(claim.module) if claim.module else claim.module
     if not task.param_visibilities:
-        task.param_visibilities = claim.param_visibilities or {}
+        task.param_visibilities = state.intern_visibilities(claim.param_visibilities)
     if not task.params:
         state.set_params(task, {sys.intern(name): value for name, value in (claim.params or {}).items()})
 
@@ -177,6 +177,5 @@ def _retry_policy(state: State, own: Mapping[str, float | None] | None) -> Retry
     policy = state.default_policy
     if not own:
         return policy
-    return policy._replace(
-        **{name: value for name, value in own.items() if value is not None and name in RetryPolicy._fields}
-    )
+    changed = {name: value for name, value in own.items() if value is not None and name in RetryPolicy._fields}
+    return state.intern_policy(policy._replace(**changed)) if changed else policy

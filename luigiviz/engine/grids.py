@@ -52,7 +52,7 @@ _SAMPLE = 200
 def grid(state: State, query: GridQuery) -> Callable[[], GridView | None]:
     """Return a family as a grid; None if it has no tasks."""
     family = state.shelves.families.get(query.family)
-    tasks = [] if family is None else [task for shelf in family.by_status.values() for task in shelf]
+    tasks = [] if family is None else list(family)
     return lambda: _grid(tasks, query) if tasks else None
 
 

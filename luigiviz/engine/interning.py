@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
+from luigiviz.engine.config import RetryPolicy
 from luigiviz.engine.model import NO_RESOURCES, Resources
+
+#: An interner that knows so many values starts anew, so that it cannot grow for ever.
+_MOST = 10_000
+NO_VISIBILITIES: Mapping[str, int] = {}
 
 
 class ResourceInterner:
@@ -25,6 +30,41 @@ class ResourceInterner:
         if known is None:
             known = self._known[key] = Resources(resources)
         return known
+
+
+class VisibilityInterner:
+    """Makes equal visibilities of parameters the same object; tasks of a family mostly have the same."""
+
+    def __init__(self) -> None:
+        """Make an interner that knows nothing."""
+        self._known: dict[frozenset[tuple[str, int]], Mapping[str, int]] = {}
+
+    def __call__(self, visibilities: Mapping[str, int] | None) -> Mapping[str, int]:
+        """Return the one object for these visibilities."""
+        if not visibilities:
+            return NO_VISIBILITIES
+        key = frozenset(visibilities.items())
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            known = self._known[key] = visibilities
+        return known
+
+
+class PolicyInterner:
+    """Makes equal retry policies the same object."""
+
+    def __init__(self, default: RetryPolicy) -> None:
+        """Make an interner that knows the scheduler's own policy."""
+        self._default = default
+        self._known = {default: default}
+
+    def __call__(self, policy: RetryPolicy) -> RetryPolicy:
+        """Return the one object for this policy."""
+        if len(self._known) >= _MOST:
+            self._known = {self._default: self._default}
+        return self._known.setdefault(policy, policy)
 
 
 def freeze(value: Any) -> Any:

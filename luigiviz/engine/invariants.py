@@ -64,11 +64,11 @@ def _shelves(state: State) -> Iterator[str]:
     shelves = state.shelves
     wanted: dict[tuple[str, str], set[Task]] = {}
     for task in state.tasks.values():
-        wanted.setdefault((task.family, task.status), set()).add(task)
+        wanted.setdefault((task.family, FLAG_STATUS[task.flag] or task.status), set()).add(task)
     found = {
         (name, status): set(shelf)
         for name, family in shelves.families.items()
-        for status, shelf in family.by_status.items()
+        for status, shelf in family.shelves.items()
     }
     if found != wanted:
         yield f"shelves are {found!r} instead of {wanted!r}"
@@ -77,14 +77,17 @@ def _shelves(state: State) -> Iterator[str]:
         yield f"counts are {shelves.counts} instead of {counts}"
     for flag in (1, 2):
         status = FLAG_STATUS[flag]
-        flagged = {task for task in state.tasks.values() if task.flag == flag}
-        on_shelves = {task for family in shelves.families.values() for task in family.flagged[status]}
-        if flagged != on_shelves or shelves.flag_counts[status] != len(flagged):
-            yield f"{status}: {on_shelves!r} ({shelves.flag_counts[status]}) instead of {flagged!r}"
+        number = sum(task.flag == flag for task in state.tasks.values())
+        if shelves.flag_counts[status] != number:
+            yield f"{shelves.flag_counts[status]} tasks are counted as {status} instead of {number}"
     for family in shelves.families.values():
-        for shelf in family.by_status.values():
-            if not shelf:
-                yield f"family {family.name!r} keeps an empty shelf"
+        for status, shelf in family.shelves.items():
+            if not len(shelf) or len(shelf) != len(list(shelf)):
+                yield f"family {family.name!r} counts {len(shelf)} tasks on its shelf {status}"
+            for newest_first in (False, True):
+                orders = [task.order for task in shelf.ordered(newest_first=newest_first)]
+                if orders != sorted(orders, reverse=newest_first):
+                    yield f"family {family.name!r} has its shelf {status} out of order"
 
 
 def _crews(state: State) -> Iterator[str]:

@@ -170,7 +170,7 @@ def task_page(state: State, query: TaskQuery, now: float) -> Callable[[], TaskPa
     if query.sort == "updated" and not _looks_at_tasks(query):
         chosen, statuses = _families(state, query), _statuses(query)
         newest_first = query.descending
-        runs = [_shelf(family, status, newest_first) for family in chosen for status in statuses]
+        runs = [family.ordered(status, newest_first=newest_first) for family in chosen for status in statuses]
         merged = heapq.merge(*runs, key=attrgetter("order"), reverse=newest_first)
         tasks = list(itertools.islice(merged, start, start + query.page_size))
         total = sum(family.display_count(status) for family in chosen for status in statuses)
@@ -229,7 +229,7 @@ def _families(state: State, query: TaskQuery) -> list[Family]:
 def _matching(state: State, query: TaskQuery) -> Callable[[], list[Task]]:
     """Return the tasks that a filter matches, in no particular order."""
     chosen, statuses = _families(state, query), _statuses(query)
-    tasks = [task for family in chosen for status in statuses for task in _shelf_unordered(family, status)]
+    tasks = [task for family in chosen for status in statuses for task in family.on_shelf(status)]
     if not _looks_at_tasks(query):
         return lambda: tasks
     terms = search_terms(query.search)
@@ -258,24 +258,6 @@ def _sorted_page(tasks: list[Task], config: SchedulerConfig, query: TaskQuery, s
         tasks.sort(key=lambda task: by(task, now), reverse=query.descending)
     rows = tuple(row(task, config, now) for task in tasks[start : start + query.page_size])
     return TaskPage(rows, len(tasks), query)
-
-
-def _shelf(family: Family, status: str, newest_first: bool) -> Iterator[Task]:
-    """Iterate over the tasks of a display status in order of last update."""
-    if status in family.flagged:
-        yield from sorted(family.flagged[status], key=attrgetter("order"), reverse=newest_first)
-        return
-    shelf = family.by_status.get(status, {})
-    for task in reversed(shelf) if newest_first else shelf:
-        if not task.flag:
-            yield task
-
-
-def _shelf_unordered(family: Family, status: str) -> Iterable[Task]:
-    if status in family.flagged:
-        return family.flagged[status]
-    shelf = family.by_status.get(status, {})
-    return [task for task in shelf if not task.flag] if status == PENDING else shelf
 
 
 # One task

@@ -9,7 +9,7 @@ Invariants: ``Task.ready`` is set exactly while the task is in the queue, to the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sortedcontainers import SortedList
 
@@ -19,6 +19,13 @@ from luigiviz.engine.statuses import PENDING
 
 #: (minus priority, time of creation, order of status change, task, group): sorts by Luigi's rank, ties by order.
 ReadyEntry = tuple[float, float, int, Task, "ReadyGroup"]
+
+
+#: What the tasks of a group have in common: resources, workers, whether an assistant may run them.
+GroupKey = tuple[Resources, tuple[str, ...], bool]
+
+#: From so many tasks of a group on, changing it as a whole is quicker than task by task.
+_MANY = 32
 
 
 class ReadyGroup:
@@ -40,7 +47,7 @@ class ReadyQueue:
 
     def __init__(self, batches: BatchIndex) -> None:
         """Make an empty queue that keeps an index of batchable tasks up to date."""
-        self._groups: dict[tuple[Resources, tuple[str, ...], bool], ReadyGroup] = {}
+        self._groups: dict[GroupKey, ReadyGroup] = {}
         self._batches = batches
         self.heads: SortedList[ReadyEntry] = SortedList()
         self.by_worker: dict[str, dict[ReadyGroup, None]] = {}
@@ -80,6 +87,57 @@ class ReadyQueue:
                 self._withdraw(group)
         if task.batchable:
             self._batches.discard(entry)
+
+    def refresh_all(self, tasks: Iterable[Task]) -> None:
+        """Put tasks into the queue that are schedulable and not there; many of a group at the cost of sorting them."""
+        by_group: dict[GroupKey, list[Task]] = {}
+        for task in tasks:
+            if task.unfinished == 0 and task.status == PENDING and task.ready is None and task is not self._held:
+                by_group.setdefault((task.resources, task.crew.workers, task.runnable), []).append(task)
+        for key, ready in by_group.items():
+            if len(ready) < _MANY:
+                for task in ready:
+                    self._add(task)
+            else:
+                self._add_many(key, ready)
+
+    def _add_many(self, key: GroupKey, tasks: list[Task]) -> None:
+        group = self._group(key)
+        if group.entries:
+            self.heads.remove(group.entries[0])
+        entries: list[ReadyEntry] = []
+        for task in tasks:
+            entry = task.ready = (-task.priority, task.time, task.order, task, group)
+            entries.append(entry)
+            if task.batchable:
+                self._batches.add(entry)
+        group.entries.update(entries)
+        self.heads.add(group.entries[0])
+
+    def discard_all(self, tasks: list[Task]) -> None:
+        """Take tasks out that are there; many of a group at the cost of going through the group."""
+        by_group: dict[ReadyGroup, list[Task]] = {}
+        for task in tasks:
+            if task.ready is not None:
+                by_group.setdefault(task.ready[4], []).append(task)
+        for group, leaving in by_group.items():
+            if len(leaving) < _MANY or len(leaving) * 8 < len(group.entries):
+                for task in leaving:
+                    self.discard(task)
+            else:
+                self._discard_many(group, leaving)
+
+    def _discard_many(self, group: ReadyGroup, tasks: list[Task]) -> None:
+        self.heads.remove(group.entries[0])
+        for task in tasks:
+            if task.batchable and task.ready is not None:
+                self._batches.discard(task.ready)
+            task.ready = None
+        group.entries = SortedList(entry for entry in group.entries if entry[3].ready is not None)
+        if group.entries:
+            self.heads.add(group.entries[0])
+        else:
+            self._withdraw(group)
 
     def remove_worker(self, worker_id: str) -> None:
         """Take a worker out of every group that names it: all its tasks lose it at once.
@@ -121,13 +179,7 @@ class ReadyQueue:
         return iter(self._groups.values())
 
     def _add(self, task: Task) -> None:
-        crew = task.crew
-        key = (task.resources, crew.workers, task.runnable)
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = ReadyGroup(*key)
-            for worker_id in crew.workers:
-                self.by_worker.setdefault(worker_id, {})[group] = None
+        group = self._group((task.resources, task.crew.workers, task.runnable))
         entries = group.entries
         entry = task.ready = (-task.priority, task.time, task.order, task, group)
         head = entries[0] if entries else None
@@ -138,6 +190,15 @@ class ReadyQueue:
             self.heads.add(entry)
         if task.batchable:
             self._batches.add(entry)
+
+    def _group(self, key: GroupKey) -> ReadyGroup:
+        """Return a group, made if it is not there; the caller gives it a task."""
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = ReadyGroup(*key)
+            for worker_id in group.workers:
+                self.by_worker.setdefault(worker_id, {})[group] = None
+        return group
 
     def _withdraw(self, group: ReadyGroup) -> None:
         """Take a group out of the tables, but not what it holds."""

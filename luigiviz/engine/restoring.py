@@ -26,6 +26,7 @@ _AS_THEY_ARE = frozenset({"seq", "order", "updated", *UNLESS_EMPTY, *UNLESS_NONE
     "family",
     "module",
     "params",
+    "param_visibilities",
     "resources",
     "worker_running",
 }
@@ -117,7 +118,6 @@ class _TaskMaker:
         """Make a maker for a scheduler's tasks."""
         self._state = state
         self._by_seq = by_seq
-        self._policies = {tuple(state.default_policy): state.default_policy}
         self._crews: dict[tuple[tuple[int, ...], tuple[int, ...]], Crew] = {}
         self._crews_by_ids: dict[tuple[tuple[str, ...], frozenset[str]], Crew] = {}
 
@@ -132,6 +132,9 @@ class _TaskMaker:
         task.family = sys.intern(get("family", ""))
         module = get("module")
         task.module = sys.intern(module) if module else module
+        visibilities = get("param_visibilities")
+        if visibilities:
+            task.param_visibilities = state.intern_visibilities(visibilities)
         params = get("params")
         if params:
             # Their names are shared already: the reader of JSON keeps short keys.
@@ -153,7 +156,7 @@ class _TaskMaker:
     def _policy(self, numbers: list[float] | None) -> RetryPolicy:
         if numbers is None:
             return self._state.default_policy
-        return self._policies.setdefault(tuple(numbers), RetryPolicy(*numbers))
+        return self._state.intern_policy(RetryPolicy(*numbers))
 
     def _crew(self, workers: tuple[int, ...], stakeholders: tuple[int, ...]) -> Crew:
         """Return the crew of those that are still there; a disabled worker cares, but runs nothing."""

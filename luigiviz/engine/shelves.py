@@ -1,38 +1,121 @@
-"""Shelves: every task under its family and status, in order of last update, with counts kept.
+"""Shelves: every task under its family and the status that pages show, readable by last update, with counts kept.
 
-A task enters the end of its shelf when its status changes, so a shelf read backwards is newest first.
+Invariant: a task stands on the shelf of its family and display status (its status or, while it is PENDING and flagged,
+UPSTREAM_FAILED or UPSTREAM_DISABLED). No shelf and no family is kept empty.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from operator import attrgetter
 
 from luigiviz.engine.model import Task
 from luigiviz.engine.statuses import PENDING, STATUSES, UPSTREAM_DISABLED, UPSTREAM_FAILED
 
+#: The shelves on which PENDING tasks stand.
+PENDING_SHELVES = (PENDING, UPSTREAM_FAILED, UPSTREAM_DISABLED)
+#: Tasks whose orders differ in lower bits only share a drawer.
+_DRAWER_BITS = 10
+_by_order = attrgetter("order")
+
+
+class Shelf:
+    """Tasks by ``Task.order``, which grows with every change of status: what enters last need not be the newest.
+
+    Drawers hold neighbours without an order of their own, so that entering and leaving cost little; whoever reads a
+    few of the newest sorts a few drawers.
+    """
+
+    __slots__ = ("_drawers", "_number")
+
+    def __init__(self) -> None:
+        """Make an empty shelf."""
+        self._drawers: dict[int, dict[Task, None]] = {}
+        self._number = 0
+
+    def __len__(self) -> int:
+        """Return the number of tasks."""
+        return self._number
+
+    def __iter__(self) -> Iterator[Task]:
+        """Iterate over the tasks in no particular order."""
+        for drawer in self._drawers.values():
+            yield from drawer
+
+    def add(self, task: Task) -> None:
+        """Put a task on it."""
+        key = task.order >> _DRAWER_BITS
+        drawer = self._drawers.get(key)
+        if drawer is None:
+            self._drawers[key] = {task: None}
+        else:
+            drawer[task] = None
+        self._number += 1
+
+    def remove(self, task: Task) -> None:
+        """Take a task off it; its order must not have changed since it was put there."""
+        key = task.order >> _DRAWER_BITS
+        drawer = self._drawers[key]
+        del drawer[task]
+        if not drawer:
+            del self._drawers[key]
+        self._number -= 1
+
+    def ordered(self, *, newest_first: bool) -> Iterator[Task]:
+        """Iterate over the tasks in order of last update."""
+        for key in sorted(self._drawers, reverse=newest_first):
+            yield from sorted(self._drawers[key], key=_by_order, reverse=newest_first)
+
 
 class Family:
-    """The tasks of one family by status."""
+    """The tasks of one family."""
 
-    __slots__ = ("by_status", "flagged", "name")
+    __slots__ = ("name", "shelves")
 
     def __init__(self, name: str) -> None:
         """Make a family without tasks."""
         self.name = name
-        #: Tasks by status, each in order of last update.
-        self.by_status: dict[str, dict[Task, None]] = {}
-        #: PENDING tasks that are UPSTREAM_FAILED or UPSTREAM_DISABLED.
-        self.flagged: dict[str, set[Task]] = {UPSTREAM_FAILED: set(), UPSTREAM_DISABLED: set()}
+        #: Tasks by the status that pages show.
+        self.shelves: dict[str, Shelf] = {}
+
+    def __iter__(self) -> Iterator[Task]:
+        """Iterate over all tasks in no particular order."""
+        for shelf in self.shelves.values():
+            yield from shelf
 
     def display_count(self, status: str) -> int:
         """Number of tasks that pages show with a status; the numbers of a family's statuses add up to its tasks."""
-        if status in self.flagged:
-            return len(self.flagged[status])
-        number = len(self.by_status.get(status, ()))
-        if status == PENDING:
-            number -= sum(len(tasks) for tasks in self.flagged.values())
-        return number
+        shelf = self.shelves.get(status)
+        return 0 if shelf is None else len(shelf)
+
+    def on_shelf(self, status: str) -> Shelf | tuple[()]:
+        """Return the tasks that pages show with a status."""
+        return self.shelves.get(status, ())
+
+    def ordered(self, status: str, *, newest_first: bool) -> Iterator[Task]:
+        """Iterate over the tasks that pages show with a status, in order of last update."""
+        shelf = self.shelves.get(status)
+        return iter(()) if shelf is None else shelf.ordered(newest_first=newest_first)
+
+    def with_status(self, status: str) -> Iterator[Task]:
+        """Iterate over the tasks with a status of Luigi's, in no particular order."""
+        for shown in PENDING_SHELVES if status == PENDING else (status,):
+            yield from self.on_shelf(shown)
+
+    def put(self, task: Task, shown: str) -> None:
+        """Put a task on a shelf."""
+        shelf = self.shelves.get(shown)
+        if shelf is None:
+            shelf = self.shelves[shown] = Shelf()
+        shelf.add(task)
+
+    def take(self, task: Task, shown: str) -> None:
+        """Take a task off a shelf."""
+        shelf = self.shelves[shown]
+        shelf.remove(task)
+        if not len(shelf):
+            del self.shelves[shown]
 
 
 class Shelves:
@@ -46,35 +129,33 @@ class Shelves:
         self.flag_counts: Counter[str] = Counter({UPSTREAM_FAILED: 0, UPSTREAM_DISABLED: 0})
 
     def put(self, task: Task) -> None:
-        """Put a task at the end of its shelf."""
+        """Put a task without a flag on its shelf."""
         family = self.families.get(task.family)
         if family is None:
             family = self.families[task.family] = Family(task.family)
-        shelf = family.by_status.get(task.status)
-        if shelf is None:
-            shelf = family.by_status[task.status] = {}
-        shelf[task] = None
+        family.put(task, task.status)
         self.counts[task.status] += 1
 
     def take(self, task: Task) -> None:
-        """Take a task off its shelf; an empty family is forgotten."""
+        """Take a task without a flag off its shelf."""
         family = self.families[task.family]
-        shelf = family.by_status[task.status]
-        del shelf[task]
+        family.take(task, task.status)
+        if not family.shelves:
+            del self.families[task.family]
         self.counts[task.status] -= 1
-        if not shelf:
-            del family.by_status[task.status]
-            if not family.by_status:
-                del self.families[task.family]
 
     def flag(self, task: Task, flag: str) -> None:
-        """Note that a task on the PENDING shelf is UPSTREAM_FAILED or UPSTREAM_DISABLED."""
-        self.families[task.family].flagged[flag].add(task)
+        """Note that a PENDING task is UPSTREAM_FAILED or UPSTREAM_DISABLED."""
+        family = self.families[task.family]
+        family.take(task, PENDING)
+        family.put(task, flag)
         self.flag_counts[flag] += 1
 
     def unflag(self, task: Task, flag: str) -> None:
         """Undo ``flag``."""
-        self.families[task.family].flagged[flag].discard(task)
+        family = self.families[task.family]
+        family.take(task, flag)
+        family.put(task, PENDING)
         self.flag_counts[flag] -= 1
 
     def display_count(self, status: str) -> int:
@@ -86,6 +167,6 @@ class Shelves:
         return self.counts[status]
 
     def with_status(self, status: str) -> Iterator[Task]:
-        """Iterate over the tasks with a status, family by family."""
+        """Iterate over the tasks with a status of Luigi's, family by family."""
         for family in self.families.values():
-            yield from family.by_status.get(status, ())
+            yield from family.with_status(status)

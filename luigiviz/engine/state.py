@@ -14,7 +14,7 @@ from luigiviz.engine.crews import Crew, CrewTable
 from luigiviz.engine.deadlines import Deadlines
 from luigiviz.engine.dependencies import Dependencies
 from luigiviz.engine.events import Event, EventKind, EventSink
-from luigiviz.engine.interning import ResourceInterner
+from luigiviz.engine.interning import PolicyInterner, ResourceInterner, VisibilityInterner
 from luigiviz.engine.journal import Journal
 from luigiviz.engine.model import FOLLOWS_RESOURCES, Params, Resources, Task, Worker
 from luigiviz.engine.ready import ReadyQueue
@@ -51,6 +51,8 @@ class State:
         self.pool = ResourcePool(resources)
         self.deadlines = Deadlines()
         self.intern_resources = ResourceInterner()
+        self.intern_visibilities = VisibilityInterner()
+        self.intern_policy = PolicyInterner(config.retry_policy)
         self.taints = (
             Taint(FAILED, "up_failed", self.dependencies, self._reflag),
             Taint(DISABLED, "up_disabled", self.dependencies, self._reflag),
@@ -136,7 +138,8 @@ class State:
     def set_batcher(self, worker_id: str, family: str, names: tuple[str, ...], max_batch_size: float) -> None:
         """Announce which parameters of a family a worker can combine, and how many tasks at most."""
         shelf = self.shelves.families.get(family)
-        pending = shelf.by_status.get(PENDING, ()) if shelf else ()
+        pending = shelf.on_shelf(PENDING) if shelf else ()
+        # What is ready waits for nothing, so it is not flagged.
         ready = [task.ready for task in pending if task.ready is not None]
         self.batches.set_batcher(worker_id, family, names, max_batch_size, ready)
         if self.journal is not None:
@@ -395,14 +398,17 @@ class State:
 
     def _wait_no_more(self, dependents: Iterable[Task]) -> None:
         """What these wait for became DONE."""
+        free = []
         for dependent in dependents:
             dependent.unfinished -= 1
-            self.ready.refresh(dependent)
+            if not dependent.unfinished:
+                free.append(dependent)
+        self.ready.refresh_all(free)
 
     def _wait_again(self, dependents: Iterable[Task]) -> None:
         """What these had waited for is DONE no more."""
+        self.ready.discard_all([dependent for dependent in dependents if dependent.ready is not None])
         for dependent in dependents:
-            self.ready.discard(dependent)
             dependent.unfinished += 1
 
     def _reflag(self, task: Task) -> None:

@@ -10,7 +10,7 @@ group whose head can change nothing any more is dropped as a whole.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from luigiviz.engine.model import Task, Worker
 from luigiviz.engine.ready import ReadyEntry, ReadyGroup
@@ -30,35 +30,57 @@ def choose(state: State, worker: Worker, assistant: bool, now: float) -> ReadyEn
     own = state.ready.by_worker.get(worker.id, {})
     if is_trivial(state, worker):
         return min((group.entries[0] for group in own), default=None)
-    candidates: set[ReadyGroup] = {group for group in own if state.pool.fit(group.resources, state.pool.used)}
-    if assistant:
-        candidates.update(
-            group
-            for group in state.ready.groups()
-            if group.runnable and state.pool.fit(group.resources, state.pool.used)
-        )
-    if not candidates:
-        return None
-    return _reserve(state, worker, assistant, candidates, now)
+    pool = state.pool
+    offers = _Offers(worker.id, assistant, lambda group: pool.fit(group.resources, pool.used))
+    best = offers.best(state.ready.heads if assistant else (group.entries[0] for group in own))
+    if best is None or not best[4].resources:
+        # What needs no resources cannot be kept from the worker by what others reserve.
+        return best
+    return _reserve(state, worker, assistant, offers, now)
 
 
-def _reserve(
-    state: State, worker: Worker, assistant: bool, candidates: set[ReadyGroup], now: float
-) -> ReadyEntry | None:
-    """Walk the ready tasks by rank until one of the candidate groups gets its turn."""
+class _Offers:
+    """Which groups the asking worker could get a task of, as things are before anybody reserves anything."""
+
+    def __init__(self, worker_id: str, assistant: bool, fits: Callable[[ReadyGroup], bool]) -> None:
+        self._worker_id = worker_id
+        self._assistant = assistant
+        self._fits = fits
+        self._known: dict[ReadyGroup, bool] = {}
+
+    def __contains__(self, group: ReadyGroup) -> bool:
+        known = self._known.get(group)
+        if known is None:
+            mine = self._worker_id in group.workers or (self._assistant and group.runnable)
+            known = self._known[group] = mine and self._fits(group)
+        return known
+
+    def best(self, heads: Iterable[ReadyEntry]) -> ReadyEntry | None:
+        """Return the best head of an offered group; heads of an assistant come by rank, so that is the first."""
+        offered = (entry for entry in heads if entry[4] in self)
+        return next(offered, None) if self._assistant else min(offered, default=None)
+
+    def number(self) -> int | None:
+        """Return how many groups are offered; None for an assistant, to whom all but a few may be."""
+        return None if self._assistant else sum(self._known.values())
+
+
+def _reserve(state: State, worker: Worker, assistant: bool, offers: _Offers, now: float) -> ReadyEntry | None:
+    """Walk the ready tasks by rank until one of the offered groups gets its turn."""
     fit = state.pool.fit
     reserved = _Reservations(state, now)
-    open_candidates = set(candidates)
+    left = offers.number()
     walk = _Walk(state.ready.heads)
     for entry in walk:
         group = entry[4]
         reserved.take_running_above(entry)
-        if group in candidates:
+        if group in offers:
             if fit(group.resources, reserved.resources):
                 return entry
-            open_candidates.discard(group)
-            if not open_candidates:
-                return None
+            if left is not None:
+                left -= 1
+                if not left:
+                    return None
         elif fit(group.resources, reserved.resources):
             workers = (*group.workers, worker.id) if assistant else group.workers
             if reserved.take_process(workers):
