@@ -24,19 +24,38 @@ class Kind:
 
     def __or__(self, other: Kind) -> Kind:
         """Accept either."""
-        return Kind(lambda value: self.accepts(value) or other.accepts(value), f"{self.words} or {other.words}")
+        accepts, others = self.accepts, other.accepts
+        words = f"{self.words} or {other.words}"
+        if other is NULL:
+            return Kind(lambda value: value is None or accepts(value), words)
+        return Kind(lambda value: accepts(value) or others(value), words)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not (isinstance(value, float) and math.isnan(value))
 
 
-def _is_mapping(value: Any, of: Callable[[Any], bool] = lambda _: True) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(name, str) and of(item) for name, item in value.items())
+def _is_mapping(value: Any, of: Callable[[Any], bool] | None = None) -> bool:
+    # Plain loops and types first: every call of a worker comes through here.
+    if type(value) is not dict and not isinstance(value, Mapping):
+        return False
+    for name in value:
+        if not isinstance(name, str):
+            return False
+    if of is not None:
+        for item in value.values():
+            if not of(item):
+                return False
+    return True
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, list | tuple | set | frozenset) and all(isinstance(item, str) for item in value)
+    if type(value) is not list and not isinstance(value, list | tuple | set | frozenset):
+        return False
+    for item in value:  # noqa: SIM110
+        if not isinstance(item, str):
+            return False
+    return True
 
 
 def _is_info(value: Any) -> bool:
@@ -179,6 +198,11 @@ METHODS: dict[str, dict[str, Argument]] = {
     "worker_list": {"include_running": _optional(FLAG)},
 }
 
+_REQUIRED = {
+    method: tuple(name for name, argument in arguments.items() if argument.required)
+    for method, arguments in METHODS.items()
+}
+
 #: This method takes any argument: each is a resource.
 _ALL_ARGUMENTS_ARE_AMOUNTS = "update_resources"
 
@@ -198,13 +222,18 @@ def check_call(method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
                     f"{method}: the amount of {name!r} must be a number from 0 up, not {value!r:.80}"
                 )
         return dict(arguments)
-    for name, argument in known.items():
-        if name in arguments:
-            if not argument.kind.accepts(arguments[name]):
-                given = repr(arguments[name])
-                raise InvalidArgumentError(
-                    f"{method}: {name} must be {argument.kind.words}, not {given[:80]}{'…' if len(given) > 80 else ''}"
-                )
-        elif argument.required:
-            raise InvalidArgumentError(f"{method}: {name} is missing; it must be {argument.kind.words}")
-    return {name: value for name, value in arguments.items() if name in known}
+    checked = {}
+    for name, value in arguments.items():
+        argument = known.get(name)
+        if argument is None:
+            continue
+        if not argument.kind.accepts(value):
+            given = repr(value)
+            raise InvalidArgumentError(
+                f"{method}: {name} must be {argument.kind.words}, not {given[:80]}{'…' if len(given) > 80 else ''}"
+            )
+        checked[name] = value
+    for name in _REQUIRED[method]:
+        if name not in checked:
+            raise InvalidArgumentError(f"{method}: {name} is missing; it must be {known[name].kind.words}")
+    return checked
