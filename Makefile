@@ -5,9 +5,11 @@ BIN := .venv/bin
 STAMPS := .venv/.stamps
 # Extra arguments: make run ARGS="--port 9000", make test ARGS="-k retry".
 ARGS ?=
+# How often `make torture` kills a server.
+KILLS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test screenshots lint format bench e2e fuzz lock clean
+.PHONY: help setup run demo test screenshots lint format bench e2e fuzz torture lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,6 +49,9 @@ bench-engine: $(STAMPS)/dev ## what each call of the engine costs, from a thousa
 
 fuzz: $(STAMPS)/dev ## compare the engine with Luigi's scheduler over ten million random calls (ARGS="--calls 1000000")
 	$(BIN)/python -m tests.conformance.fuzz $(ARGS)
+
+torture: $(STAMPS)/dev ## all tests of faults, with a thousand crashes under load (KILLS=100)
+	LUIGIVIZ_TEST_KILLS=$(KILLS) LUIGIVIZ_TEST_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest tests/faults $(ARGS)
 
 lock: ## remake constraints.txt from the newest releases that pyproject.toml allows
 	@PYTHON="$(PYTHON)" scripts/lock

@@ -19,6 +19,7 @@ _CLIENTS = 5
 def test_after_kill_9_every_acknowledged_call_is_there_and_no_call_is_half_there(
     server_factory: ServerFactory, tmp_path: Path
 ) -> None:
+    print(f"LUIGIVIZ_TEST_SEED={SEED}")  # shown if this fails
     random = Random(SEED)
     folder = tmp_path / "server"
     url = f"sqlite:///{folder}/live.db"
