@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from flask import Flask
@@ -18,7 +18,21 @@ from tests.support import scene as s
 from tests.support.html import Element, parse
 from tests.web.conftest import Look
 
-PAGES = ("/tasks", "/graph", "/workers", "/resources", "/history", "/tasklist", "/static/visualiser/index.html")
+PAGES = (
+    "/tasks",
+    "/tasks?select=all",
+    "/static/visualiser/index.html",
+    "/actions/bulk?do=release",
+    "/pipelines?single=1",
+    "/grid",
+    f"/grid/odd.{quote(s.SCRIPT, safe='')}",
+    "/graph",
+    "/workers",
+    f"/workers/{quote(s.HOSTILE_WORKER, safe='')}",
+    "/resources",
+    "/history",
+    "/tasklist",
+)
 
 
 def rows(page: Element) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
@@ -40,6 +41,10 @@ PAGES = {
     "/graph": s.UPSTREAM_FAILED,
     f"/graph/{s.FAILED}": s.FAILED,
     "/workers": s.WORKER,
+    f"/workers/{quote(s.WORKER, safe='')}": s.RUNNING,
+    "/pipelines": s.FAILED,
+    "/grid": "ingest.Orders",
+    "/grid/ingest.Orders": s.DONE,
     "/resources": "database",
     "/tasklist": "ingest.Orders",
     "/tasklist/ingest.Orders": "ingest.Orders",
