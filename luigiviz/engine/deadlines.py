@@ -7,6 +7,7 @@ re-enabling of a task. Entries are not withdrawn: what is due is looked at again
 from __future__ import annotations
 
 import heapq
+import itertools
 
 from luigiviz.engine.model import Task, Worker
 
@@ -36,11 +37,16 @@ class Deadlines:
         """Tell whether any task is to be looked at now."""
         return bool(self.look_at) or bool(self._tasks and self._tasks[0][0] <= now)
 
-    def due_tasks(self, now: float) -> list[Task]:
-        """Return and forget the tasks that are to be looked at now, in order of creation."""
+    def due_tasks(self, now: float, most: int | None = None) -> list[Task]:
+        """Return and forget the tasks that are to be looked at now, in order of creation; at most so many of them."""
         tasks = self.look_at
-        self.look_at = {}
-        while self._tasks and self._tasks[0][0] <= now:
+        if most is None or len(tasks) <= most:
+            self.look_at = {}
+        else:
+            tasks = dict.fromkeys(itertools.islice(self.look_at, most))
+            for task in tasks:
+                del self.look_at[task]
+        while self._tasks and self._tasks[0][0] <= now and (most is None or len(tasks) < most):
             tasks[heapq.heappop(self._tasks)[2]] = None
         return sorted(tasks, key=lambda task: task.seq)
 

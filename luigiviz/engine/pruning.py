@@ -16,19 +16,22 @@ from luigiviz.engine.statuses import DISABLED, FAILED, PENDING, RUNNING
 from luigiviz.engine.transitions import re_enable, schedule_retry, set_status
 
 
-def prune(state: State, now: float) -> None:
-    """Apply everything that is due. None of it is urgent to write down: the next pruning would do it again."""
+def prune(state: State, now: float, most: int | None = None) -> None:
+    """Apply everything that is due, to at most so many tasks.
+
+    None of it is urgent to write down: the next pruning would do it again.
+    """
     if state.journal is None:
-        _prune(state, now)
+        _prune(state, now, most)
     else:
         with state.journal.quietly():
-            _prune(state, now)
+            _prune(state, now, most)
 
 
-def _prune(state: State, now: float) -> None:
+def _prune(state: State, now: float, most: int | None) -> None:
     _prune_workers(state, now)
     removed = []
-    for task in _walk(state, now):
+    for task in _walk(state, now, most):
         _fail_if_deserted(state, task, now)
         _mark_for_removal_if_unwanted(state, task, now)
         _re_enable_if_due(state, task, now)
@@ -39,14 +42,14 @@ def _prune(state: State, now: float) -> None:
         state.remove(task, now)
 
 
-def _walk(state: State, now: float) -> Iterator[Task]:
+def _walk(state: State, now: float, most: int | None) -> Iterator[Task]:
     """Iterate over the tasks that are due, in order of creation.
 
     What happens to one task can make another one due. As in Luigi's walk over all tasks, that one's turn comes in the
     same walk if it was created later, and in the next walk if not.
     """
     deadlines = state.deadlines
-    waiting = {task.seq: task for task in deadlines.due_tasks(now)}
+    waiting = {task.seq: task for task in deadlines.due_tasks(now, most)}
     turns = list(waiting)
     missed: dict[Task, None] = {}
     while turns:
@@ -54,7 +57,8 @@ def _walk(state: State, now: float) -> Iterator[Task]:
         task = waiting.pop(turn)
         if state.tasks.get(task.id) is task:
             yield task
-        for other in deadlines.due_tasks(now) if deadlines.any_due(now) else ():
+        # Of a part of what is due, nothing else is taken along.
+        for other in deadlines.due_tasks(now) if most is None and deadlines.any_due(now) else ():
             if other.seq <= turn:
                 missed[other] = None
             elif other.seq not in waiting:

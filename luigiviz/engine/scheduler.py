@@ -462,6 +462,10 @@ class Scheduler:
         """Apply what time has brought: dead workers, retries, re-enables, removals."""
         prune(self.state, self._clock())
 
+    def prune_some(self, most: int) -> None:
+        """Prune at most so many tasks: what is due may be a million, and nobody can call meanwhile."""
+        prune(self.state, self._clock(), most)
+
     # Lists and graphs; as in Luigi, these prune first
 
     def graph(self, **_newer: Any) -> Answer:

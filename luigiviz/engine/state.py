@@ -184,19 +184,23 @@ class State:
 
     def remove(self, task: Task, now: float) -> None:
         """Forget a task; tasks that depend on it wait for its id."""
-        self.set_deps(task, ())
+        tainting = [taint for taint in self.taints if taint.taints(task)]
         self._leave(task)
+        self.crews.part(task)
+        self._set_flag(task, 0)
+        self.shelves.take(task)
+        for dep_id in task.deps:
+            self.dependencies.unlink(task, dep_id)
+        task.deps = ()
         dependents = task.dependents or ()
         self.dependencies.orphan(task)
         del self.tasks[task.id]
         if task.status == DONE:
             self._wait_again(dependents)
+        for taint in tainting:
+            taint.lose(dependents)
         for taint in self.taints:
-            if taint.taints(task):
-                taint.lose(dependents)
             taint.forget(task)
-        self.crews.part(task)
-        self.shelves.take(task)
         if self.journal is not None:
             self.journal.task_removed(task)
         self.version += 1

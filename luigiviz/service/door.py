@@ -43,6 +43,9 @@ logger = logging.getLogger(__name__)
 #: The pruner looks at least this often, also after the garbage collector, and at most this often (seconds).
 LONGEST_PAUSE = 5.0
 SHORTEST_PAUSE = 0.2
+#: Tasks that are pruned at a time, and seconds that others get the lock for in between.
+_SLICE = 500
+_BREATH = 0.005
 #: Tasks that an action changes before it lets others have the lock.
 STEERED_AT_ONCE = 100
 
@@ -350,19 +353,12 @@ class Service:
         collector.set_up()
         while not self._stopping:
             self._wake.clear()
-            now, due, num_tasks = self._clock(), None, 0
-            with self._lock:
-                scheduler = self._scheduler
-                if scheduler is not None:
-                    due = scheduler.next_deadline()
-                    # Luigi's limits are strict: a retry is due once its time has passed.
-                    if due is not None and due < now:
-                        self._prune(scheduler)
-                        due = scheduler.next_deadline()
-                    num_tasks = len(scheduler.tasks)
-                announce = self._take_events() if self._commits is None else None
-            if announce is not None:
-                announce()
+            now = self._clock()
+            due, num_tasks = self._prune_slice(now)
+            # Luigi's limits are strict: a retry is due once its time has passed.
+            while due is not None and due < now and not self._stopping:
+                time.sleep(_BREATH)
+                due, num_tasks = self._prune_slice(now)
             collector.look(num_tasks)
             pause = LONGEST_PAUSE if due is None else min(LONGEST_PAUSE, max(SHORTEST_PAUSE, due - now + 0.001))
             self._looks_at = now + pause
@@ -371,12 +367,30 @@ class Service:
             # However often it is woken, it leaves the lock to workers for a while.
             time.sleep(SHORTEST_PAUSE)
 
-    def _prune(self, scheduler: Scheduler) -> None:
+    def _prune_slice(self, now: float) -> tuple[float | None, int]:
+        """Apply a part of what is due; return when something is due next, and the number of tasks."""
+        with self._lock:
+            scheduler = self._scheduler
+            if scheduler is None:
+                return None, 0
+            due = scheduler.next_deadline()
+            if due is not None and due < now:
+                due = scheduler.next_deadline() if self._prune(scheduler) else None
+            num_tasks = len(scheduler.tasks)
+            announce = self._take_events() if self._commits is None else None
+        if announce is not None:
+            announce()
+        return due, num_tasks
+
+    def _prune(self, scheduler: Scheduler) -> bool:
+        """Apply a part of what is due; tell whether that went well."""
         try:
-            scheduler.prune()
+            scheduler.prune_some(_SLICE)
         except Exception:
             # The thread must live on: without it there are no retries and no time-outs.
             logger.exception("Pruning failed; it is tried again")
+            return False
+        return True
 
     def _on_event(self, event: Event) -> None:
         status = _HISTORY_STATUS.get(event.kind)
