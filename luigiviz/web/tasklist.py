@@ -92,6 +92,11 @@ def parse_columns() -> tuple[Column, ...]:
     return tuple(column for column in COLUMNS if column.key in wanted or column.key == _ALWAYS)
 
 
+def parse_family_filter() -> str:
+    """Read what the sidebar's names must contain."""
+    return request.args.get("fam", "").strip()
+
+
 def column_args(columns: tuple[Column, ...]) -> dict[str, object]:
     """The part of the query string that chooses columns; nothing for the usual ones."""
     if all(column.usual == (column in columns) for column in COLUMNS):
@@ -133,13 +138,16 @@ class TableLinks:
 
     query: TaskQuery
     columns: tuple[Column, ...] = tuple(column for column in COLUMNS if column.usual)
+    #: What the sidebar's names must contain.
+    family_filter: str = ""
 
     def args(self, **more: object) -> dict[str, object]:
         """The query string of this table."""
-        return {**query_args(self.query), **column_args(self.columns), **more}
+        sidebar = {"fam": self.family_filter} if self.family_filter else {}
+        return {**query_args(self.query), **column_args(self.columns), **sidebar, **more}
 
     def _to(self, query: TaskQuery, **more: object) -> str:
-        args = {**query_args(query), **column_args(self.columns), **more}
+        args = replace(self, query=query).args(**more)
         return url_for("tasks.index", **args)  # type: ignore[arg-type]
 
     @property

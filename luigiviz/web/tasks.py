@@ -26,6 +26,7 @@ from luigiviz.web.tasklist import (
     TableLinks,
     namespaces,
     parse_columns,
+    parse_family_filter,
     parse_query,
     trouble,
 )
@@ -50,7 +51,7 @@ NEVER = 999_999_999
 def _boxes_context() -> dict[str, object]:
     query = parse_query()
     overview = get_overview()
-    links = TableLinks(query, parse_columns())
+    links = TableLinks(query, parse_columns(), parse_family_filter())
     return {
         "counts": overview.counts,
         "query": query,
@@ -62,14 +63,16 @@ def _boxes_context() -> dict[str, object]:
 def _families_context() -> dict[str, object]:
     query = parse_query()
     overview = get_overview()
-    links = TableLinks(query, parse_columns())
+    links = TableLinks(query, parse_columns(), parse_family_filter())
     # Tasks that were only named as dependencies have no family: the status box "Unknown" leads to them.
     families = [family for family in get_service().families() if family.family]
-    shown = families[:MAX_FAMILIES]
+    terms = links.family_filter.casefold().split()
+    matching = [family for family in families if all(term in family.family.casefold() for term in terms)]
+    shown = matching[:MAX_FAMILIES]
     return {
         "namespaces": namespaces(shown),
         "num_families": len(families),
-        "num_hidden_families": len(families) - len(shown),
+        "num_hidden_families": len(matching) - len(shown),
         "trouble": trouble,
         "query": query,
         "links": links,
@@ -86,7 +89,7 @@ def _rows_context() -> dict[str, object]:
         # Behind the last page, as when tasks were removed meanwhile: the last one is what one wants.
         query = replace(query, page=(page.total + query.page_size - 1) // query.page_size)
         page = service.task_page(query)
-    links = TableLinks(query, parse_columns())
+    links = TableLinks(query, parse_columns(), parse_family_filter())
     until = valid_until(overview, page.rows)
     return {
         "page": page,

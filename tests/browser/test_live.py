@@ -53,6 +53,24 @@ def test_the_counts_of_an_open_dashboard_change_by_themselves_while_a_real_pipel
         assert notes.problems == []
 
 
+def test_the_pipelines_page_follows_a_real_pipeline(pipeline: Pipeline, browser: Browser) -> None:
+    from playwright.sync_api import expect
+
+    with open_page(browser) as (page, notes):
+        page.goto(f"{pipeline.server.url}/pipelines")
+        expect(page.locator("#pipelines")).to_contain_text("No pipelines yet")
+        worker = pipeline.start("ManyWaiting", "--workers", "2")
+        item = page.locator("li.pipeline[data-status=PENDING]")
+        expect(item).to_contain_text("0 of 4 done", timeout=30_000)
+        expect(item).to_contain_text("2 running", timeout=30_000)
+        pipeline.go()
+        done = page.locator("li.pipeline[data-status=DONE]")
+        expect(done).to_contain_text("4 of 4 done", timeout=30_000)
+        expect(page.locator("#standing-finished")).to_have_attribute("data-count", "1")
+        assert SMILE in worker.wait()
+        assert notes.problems == []
+
+
 def test_the_page_of_a_running_task_follows_its_progress_and_its_end(pipeline: Pipeline, browser: Browser) -> None:
     from playwright.sync_api import expect
 

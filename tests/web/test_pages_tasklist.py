@@ -99,6 +99,14 @@ class TestFilters:
         chip = next(chip for chip in filtered.all("a", class_="chip") if "Namespace" in chip.text)
         assert len(rows(look(chip["href"]))) > 3
 
+    def test_the_sidebar_itself_is_filtered_and_stays_so(self, look: Look) -> None:
+        page = look("/tasks?fam=ORDERS&status=DONE")
+        names = {link["title"].partition(":")[0] for link in page.one(id="families").all("a") if link.get("title")}
+        assert names == {"ingest.Orders"}
+        assert "fam=ORDERS" in page.one(id="families")["hx-get"]
+        assert "fam=ORDERS" in page.one("a", id="status-FAILED")["href"]
+        assert "No family has this in its name" in look("/tasks?fam=nosuch").text
+
     def test_a_family_says_how_many_of_its_tasks_have_which_status(self, look: Look) -> None:
         link = next(link for link in look("/tasks").one(id="families").all("a") if link.text.startswith("Load "))
         assert link["title"] == "warehouse.Load: 1 running, 2 batch running"
