@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 
 from luigiviz.engine import Scheduler, SchedulerConfig
 from luigiviz.engine.invariants import check
@@ -28,6 +30,16 @@ def load(url: str) -> Scheduler:
         store.close()
     check(scheduler)
     return scheduler
+
+
+def load_copy(database: Path, scratch: Path) -> Scheduler:
+    """Do the same with a copy of an SQLite file that a dead server has left, which is not even recovered by that."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    for file in (database, database.with_name(f"{database.name}-wal")):
+        if file.exists():
+            shutil.copy(file, scratch)
+    return load(f"sqlite:///{scratch / database.name}")
 
 
 def wait_until_ready(server: ServerProcess) -> None:
