@@ -25,6 +25,8 @@ CONTENT_TYPE = "application/json; charset=UTF-8"
 #: The form field or query parameter that holds the arguments.
 FIELD = "data"
 
+#: Values that are nested deeper than this could not be written down, or read again: JSON libraries have limits.
+_MOST_NESTED = 500
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -103,7 +105,7 @@ def _parse(encoded: bytes) -> dict[str, list[str]]:
 def _arguments(text: str | None) -> dict[str, Any]:
     """Return a call's arguments; without any: none.
 
-    Raises BadRequestError: not JSON, or not an object.
+    Raises BadRequestError: not JSON, not an object, or nested too deeply.
     """
     if text is None:
         return {}
@@ -115,7 +117,19 @@ def _arguments(text: str | None) -> dict[str, Any]:
         raise BadRequestError(f"{FIELD} must be a JSON object, not {type(arguments).__name__}")
     if _ESCAPED_SURROGATE.search(text):
         _refuse_lone_surrogates(arguments)
+    if text.count("[") + text.count("{") > _MOST_NESTED:
+        _refuse_deep_nesting(arguments)
     return arguments
+
+
+def _refuse_deep_nesting(arguments: dict[str, Any]) -> None:
+    level: list[Any] = [arguments]
+    for _ in range(_MOST_NESTED):
+        inner = (value.values() if isinstance(value, dict) else value for value in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise BadRequestError(f"{FIELD} is nested deeper than {_MOST_NESTED} times")
 
 
 def _refuse_lone_surrogates(arguments: dict[str, Any]) -> None:
