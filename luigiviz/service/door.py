@@ -113,7 +113,7 @@ class Service:
         self._patience = patience
         self._recorded: list[HistoryEvent] = []
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._pruner: threading.Thread | None = None
         #: When the pruner will look next.
         self._looks_at = 0.0
@@ -137,7 +137,7 @@ class Service:
 
     def close(self) -> None:
         """Stop the thread; without a store, calls are still answered."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         if self._pruner is not None:
             self._pruner.join(timeout=5)
@@ -351,12 +351,12 @@ class Service:
     def _prune_when_due(self) -> None:
         collector = Collector()
         collector.set_up()
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._wake.clear()
             now = self._clock()
             due, num_tasks = self._prune_slice(now)
             # Luigi's limits are strict: a retry is due once its time has passed.
-            while due is not None and due < now and not self._stopping:
+            while due is not None and due < now and not self._stopping.is_set():
                 time.sleep(_BREATH)
                 due, num_tasks = self._prune_slice(now)
             collector.look(num_tasks)
@@ -365,7 +365,7 @@ class Service:
             if pause > SHORTEST_PAUSE:
                 self._wake.wait(pause - SHORTEST_PAUSE)
             # However often it is woken, it leaves the lock to workers for a while.
-            time.sleep(SHORTEST_PAUSE)
+            self._stopping.wait(SHORTEST_PAUSE)
 
     def _prune_slice(self, now: float) -> tuple[float | None, int]:
         """Apply a part of what is due; return when something is due next, and the number of tasks."""
