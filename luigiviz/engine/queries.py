@@ -345,6 +345,13 @@ def worker_views(state: State, now: float) -> tuple[WorkerView, ...]:
     return tuple(_worker_view(state, worker, now) for worker in workers)
 
 
+def last_check_ins(state: State, worker_ids: Iterable[str]) -> Callable[[], dict[str, float | None]]:
+    """Return when workers checked in last (seconds since the epoch); None for those that are not connected."""
+    workers = {worker_id: state.workers.get(worker_id) for worker_id in worker_ids}
+    times = {worker_id: None if worker is None else worker.last_active for worker_id, worker in workers.items()}
+    return lambda: times
+
+
 def worker_view(state: State, worker_id: str, now: float) -> Callable[[], WorkerView | None]:
     """Return one worker; None if it is not connected."""
     worker = state.workers.get(worker_id)

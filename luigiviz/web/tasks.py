@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
@@ -11,9 +11,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from luigiviz.engine import queries
 from luigiviz.engine.statuses import BATCH_RUNNING, DISABLED, FAILED, RUNNING
-from luigiviz.engine.views import TaskDetail
+from luigiviz.engine.views import TaskDetail, TaskRow
 from luigiviz.store.errors import HistoryUnavailableError
 from luigiviz.web.current import get_history, get_service
+from luigiviz.web.filters import duration
 from luigiviz.web.layout import get_overview
 from luigiviz.web.live import fragment, is_unchanged, valid_until
 from luigiviz.web.medians import usual_seconds
@@ -31,6 +32,7 @@ from luigiviz.web.tasklist import (
     trouble,
 )
 from luigiviz.web.urls import task_url
+from luigiviz.web.workers import is_silent
 
 bp = Blueprint("tasks", __name__)
 
@@ -99,6 +101,7 @@ def _rows_context() -> dict[str, object]:
         "markable": MARKABLE,
         "rows_url": url_for("tasks.rows", **links.args(v=overview.version, until=until)),  # type: ignore[arg-type]
         "columns": links.columns,
+        "silences": _silences(page.rows),
         "usual": usual_seconds(row.family for row in page.rows),
         "scheduler_url": request.url_root.rstrip("/"),
         "num_tasks": overview.total,
@@ -149,6 +152,21 @@ def rows() -> Response:
     return fragment("tasks/_rows.html", **_rows_context(), with_pager=True)
 
 
+def _silences(rows: Iterable[TaskRow]) -> dict[str, str]:
+    """What is odd about the workers of tasks that run, by worker: such a task may only seem to run."""
+    workers = dict.fromkeys(row.worker_running for row in rows if row.status in (RUNNING, BATCH_RUNNING))
+    service = get_service()
+    seen = service.read(lambda state, _now: queries.last_check_ins(state, [name for name in workers if name]))
+    now, patience = get_overview().now, service.read(lambda state, _now: lambda: state.config.worker_disconnect_delay)
+    odd: dict[str, str] = {}
+    for worker, last in seen.items():
+        if last is None:
+            odd[worker] = "not connected"
+        elif is_silent(last, patience, now):
+            odd[worker] = f"silent for {duration(now - last)}"
+    return odd
+
+
 def _detail_context(detail: TaskDetail) -> dict[str, object]:
     row = detail.row
     overview = get_overview()
@@ -162,6 +180,7 @@ def _detail_context(detail: TaskDetail) -> dict[str, object]:
         "is_running": row.status in (RUNNING, BATCH_RUNNING),
         "can_be_marked": row.status in MARKABLE,
         "has_history": overview.has_task_history,
+        "silence": _silences([row]).get(row.worker_running or ""),
         "usual": usual_seconds([row.family]).get(row.family),
         "around": get_service().read(lambda state, _now: queries.surroundings(state, row.task_id, LEVELS, MAX_AROUND)),
         "never": NEVER,

@@ -46,10 +46,14 @@ SORT_WORDS = {
 }
 
 
+def is_silent(last_active: float, patience: float, now: float) -> bool:
+    """Whether a worker that checked in then, and is waited for so many seconds, is late enough to worry."""
+    return patience > 0 and now - last_active > patience * LATE_SHARE
+
+
 def is_late(worker: WorkerView, now: float) -> bool:
     """Whether a worker has been silent for long enough to worry."""
-    patience = worker.disconnect_at - worker.last_active
-    return patience > 0 and now - worker.last_active > patience * LATE_SHARE
+    return is_silent(worker.last_active, worker.disconnect_at - worker.last_active, now)
 
 
 def _matches(worker: WorkerView, terms: list[str]) -> bool:

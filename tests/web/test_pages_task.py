@@ -135,6 +135,22 @@ class TestRemoval:
         assert "it will be forgotten in 59 min" in page_of(app, "/tasks/T").one("p", id="removal").text
 
 
+class TestPhantoms:
+    def test_a_task_whose_worker_is_silent_or_gone_may_only_seem_to_run(self, make_app: MakeApp) -> None:
+        app = make_app()
+        s.run_task(call_on(app), "quiet", "T", family="F")
+        assert not page_of(app, "/tasks/T").all("p", id="phantom")
+        state = app.extensions["luigiviz"].service.read(lambda state, _now: lambda: state)
+        state.workers["quiet"].last_active -= 45
+        note = page_of(app, "/tasks/T").one("p", id="phantom")
+        assert "is silent for 45 s" in note.text
+        assert "do=release&task_id=T" in note.all("a")[1]["href"]
+        row = page_of(app, "/tasks").one("tbody", id="task-rows").all("tr")[0]
+        assert "silent for 45 s" in next(cell for cell in row.all("td") if cell["data-label"] == "Worker").text
+        del state.workers["quiet"]
+        assert "is not connected" in page_of(app, "/tasks/T").one("p", id="phantom").text
+
+
 class TestTimes:
     def test_they_are_shown_in_the_configured_zone_with_utc_in_the_title(self, make_app: MakeApp) -> None:
         app = make_app(time_zone=ZoneInfo("Asia/Kathmandu"))
