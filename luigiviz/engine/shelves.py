@@ -144,19 +144,15 @@ class Shelves:
             del self.families[task.family]
         self.counts[task.status] -= 1
 
-    def flag(self, task: Task, flag: str) -> None:
-        """Note that a PENDING task is UPSTREAM_FAILED or UPSTREAM_DISABLED."""
+    def reflag(self, task: Task, before: str, after: str) -> None:
+        """Move a PENDING task from one upstream flag to another; "" for none."""
         family = self.families[task.family]
-        family.take(task, PENDING)
-        family.put(task, flag)
-        self.flag_counts[flag] += 1
-
-    def unflag(self, task: Task, flag: str) -> None:
-        """Undo ``flag``."""
-        family = self.families[task.family]
-        family.take(task, flag)
-        family.put(task, PENDING)
-        self.flag_counts[flag] -= 1
+        family.take(task, before or PENDING)
+        family.put(task, after or PENDING)
+        if before:
+            self.flag_counts[before] -= 1
+        if after:
+            self.flag_counts[after] += 1
 
     def display_count(self, status: str) -> int:
         """Number of tasks that pages show with a status."""

@@ -22,7 +22,7 @@ from luigiviz.engine.resources import ResourcePool
 from luigiviz.engine.runs import RUN_STATUSES, Runs
 from luigiviz.engine.shelves import Shelves
 from luigiviz.engine.statuses import DISABLED, DONE, FAILED, PENDING, RUNNING
-from luigiviz.engine.upstream import FLAG_STATUS, Taint, flag_for
+from luigiviz.engine.upstream import FLAG_DISABLED, FLAG_STATUS, Taint, flag_for
 
 
 class State:
@@ -418,20 +418,22 @@ class State:
     def _reflag(self, task: Task) -> None:
         """Enter a PENDING task under the flag that its counters ask for."""
         flag = flag_for(task)
-        if flag != task.flag:
+        if flag == task.flag:
+            return
+        if FLAG_DISABLED in (flag, task.flag):
             crew = task.crew
             crew.leave(task)
             self._set_flag(task, flag)
             crew.enter(task)
-            self.version += 1
+        else:
+            # To a crew, what waits for a failure is as good as any other PENDING task.
+            self._set_flag(task, flag)
+        self.version += 1
 
     def _set_flag(self, task: Task, flag: int) -> None:
         if flag != task.flag:
-            if task.flag:
-                self.shelves.unflag(task, FLAG_STATUS[task.flag])
+            self.shelves.reflag(task, FLAG_STATUS[task.flag], FLAG_STATUS[flag])
             task.flag = flag
-            if flag:
-                self.shelves.flag(task, FLAG_STATUS[flag])
 
 
 def _common_start(old: tuple[str, ...], new: tuple[str, ...]) -> int:
