@@ -175,7 +175,10 @@ def test_tables_without_a_version_are_refused_unless_they_hold_nothing(engine: E
         upgrade_schema(engine)
 
 
-def test_instances_that_start_together_make_the_tables_once(url: str) -> None:
+@pytest.mark.postgres
+def test_instances_that_start_together_make_the_tables_once(postgres_url: str) -> None:
+    # On an SQLite file there is one instance only: see LiveStore.open.
+    url = postgres_url
     barrier = threading.Barrier(4)
     problems: list[BaseException] = []
 
