@@ -39,6 +39,8 @@ _STAND_BY_SECONDS = 1.0
 #: Seconds between two looks after what can wait, and the most tasks that one commit takes along of it.
 _FLUSH_EVERY = 1.0
 _FLUSH_MOST = 1_000
+#: Seconds between two times that the database's own log is taken over.
+_TIDY_EVERY = 5.0
 #: Seconds between two lines in the log while tasks are read, and how many tasks there are between two looks.
 _SAY_EVERY = 2.0
 _LOOK_EVERY = 5_000
@@ -235,7 +237,7 @@ class Keeper:
     def _tend(self, commits: Commits) -> None:
         """Write what can wait, and keep the lead, until the scheduler is lost or this is to stop."""
         pause = min(_FLUSH_EVERY, self._store.lease_seconds / 8)
-        more = False
+        more, tidied_at = False, time.monotonic()
         while not self._service.lost.wait(0 if more else pause):
             if self._stopping.is_set():
                 self._service.stop_calls()
@@ -244,6 +246,9 @@ class Keeper:
             try:
                 self._keep_leading()
                 more = commits.flush(_FLUSH_MOST)
+                if time.monotonic() - tidied_at > _TIDY_EVERY:
+                    tidied_at = time.monotonic()
+                    self._tidy()
             except LostLeadershipError:
                 raise
             except StoreError:
@@ -252,6 +257,12 @@ class Keeper:
         logger.warning(
             "%s Starting over from what the database holds", reason if reason.endswith(".") else f"{reason}."
         )
+
+    def _tidy(self) -> None:
+        try:
+            self._store.tidy()
+        except LiveStateUnavailableError as error:
+            logger.warning("The log of the state's database grows for now: %s", error)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ Durability = Literal["full", "normal", "relaxed"]
 
 #: SQLite's ``synchronous``: whether the system is asked to put a commit on the disk before it is answered.
 _SQLITE = {"full": "FULL", "normal": "NORMAL", "relaxed": "NORMAL"}
+#: Pages of SQLite's log from which on a commit takes it over itself: ``tidy`` comes long before.
+_LOG_PAGES = 20_000
 #: PostgreSQL's ``synchronous_commit``; without an entry the server's own setting holds.
 _POSTGRESQL = {"full": "on", "relaxed": "off"}
 #: What SQLite says of a file that no waiting will mend.
@@ -218,6 +220,16 @@ class LiveStore:
                 self._drop_connection()
                 raise
 
+    def tidy(self) -> None:
+        """Take over the log of an SQLite file into the file itself, while others read and write.
+
+        Raises:
+            LiveStateUnavailableError: The file does not take it; the log keeps it.
+        """
+        if self._is_sqlite:
+            with self._translated(), self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     # Inside
 
     def _drop_connection(self) -> None:
@@ -240,13 +252,15 @@ class LiveStore:
 
     def _configure(self, connection: Any, _record: object) -> None:
         if self._is_sqlite:
-            statement = f"PRAGMA synchronous={_SQLITE[self._durability]}"
+            # No commit is to wait for the log to be taken over: ``tidy`` does it, on another thread.
+            statement = f"PRAGMA synchronous={_SQLITE[self._durability]}; PRAGMA wal_autocheckpoint={_LOG_PAGES}"
         elif self._engine.dialect.name == "postgresql" and self._durability in _POSTGRESQL:
             statement = f"SET synchronous_commit = {_POSTGRESQL[self._durability]}"
         else:
             return
         cursor = connection.cursor()
-        cursor.execute(statement)
+        for part in statement.split(";"):
+            cursor.execute(part)
         cursor.close()
         if not self._is_sqlite:
             connection.commit()
