@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
@@ -18,7 +19,6 @@ from luigiviz.engine.views import Overview
 from luigiviz.metrics import Metrics
 from luigiviz.service import Keeper, NotServingError, Service
 from luigiviz.store.errors import StoreError
-from luigiviz.store.history import History
 from luigiviz.store.live.livestore import LiveStore
 from luigiviz.web import (
     actions,
@@ -41,6 +41,9 @@ from luigiviz.web import (
     tasks,
     workers,
 )
+
+if TYPE_CHECKING:
+    from luigiviz.store.history import History
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +135,7 @@ def _answer_not_serving(error: NotServingError) -> ResponseReturnValue:
 
 def _wire(settings: Settings) -> Luigiviz:
     with _naming("[task_history] db_connection"):
-        history = History(settings.history_url) if settings.history_url else None
+        history = _history(settings.history_url) if settings.history_url else None
     with _naming("[luigiviz] database_url"):
         store = None if settings.database_url is None else _live_store(settings, settings.database_url)
 
@@ -157,6 +160,13 @@ def _wire(settings: Settings) -> Luigiviz:
         with _naming("[luigiviz] database_url"):
             keeper.open()
     return Luigiviz(settings, service, keeper, history, counted)
+
+
+def _history(url: str) -> History:
+    # Imported late: a start without a history need not wait for SQLAlchemy's mapper.
+    from luigiviz.store.history import History
+
+    return History(url)
 
 
 def _path(text: str) -> Path | None:

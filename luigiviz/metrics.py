@@ -20,10 +20,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from luigiviz.engine.views import Overview
-from luigiviz.store.writer import WriterStats
 
 if TYPE_CHECKING:
     from luigiviz.config import PrometheusSettings
+    from luigiviz.store.writer import WriterStats
 
 #: Sets of label values that are told apart; tasks beyond them share one set with ``OTHER`` in each label.
 MAX_LABEL_SETS = 1_000

@@ -122,35 +122,32 @@ class _TaskMaker:
         self._crews_by_ids: dict[tuple[tuple[str, ...], frozenset[str]], Crew] = {}
 
     def make(self, document: Document) -> Task:
-        """Make a task that is in no index yet; ``crew`` is what it should be, not joined."""
-        state, get = self._state, document.get
-        task = Task(document["id"], document["time"], state.crews.nobody, self._policy(get("retry_policy")))
-        task.status = sys.intern(document["status"])
-        for name, value in document.items():
-            if name in _AS_THEY_ARE:
-                setattr(task, name, value)
-        task.family = sys.intern(get("family", ""))
-        module = get("module")
+        """Make a task that is in no index yet; ``crew`` is what it should be, not joined. Uses the document up."""
+        state, take = self._state, document.pop
+        crew = self._crew(tuple(take("workers", ())), tuple(take("stakeholders", ())))
+        task = Task(take("id"), take("time"), crew, self._policy(take("retry_policy", None)))
+        task.status = sys.intern(take("status"))
+        task.family = sys.intern(take("family", ""))
+        module, params, public = take("module", None), take("params", None), take("public", None)
         task.module = sys.intern(module) if module else module
-        visibilities = get("param_visibilities")
-        if visibilities:
-            task.param_visibilities = state.intern_visibilities(visibilities)
-        params = get("params")
         if params:
             # Their names are shared already: the reader of JSON keeps short keys.
             task.params = params
-            if "public" in document:
-                task.public_params = {name: params[name] for name in document["public"]}
-        resources = get("resources")
+            if public is not None:
+                task.public_params = {name: params[name] for name in public}
+        resources, held, runner = take("resources", None), take("held", None), take("worker_running", None)
         if resources:
             task.resources = state.intern_resources(resources)
-        runner = get("worker_running")
-        if runner is not None:
-            task.worker_running = sys.intern(runner)
-        held = get("held")
         if held is not None:
             task.resources_running = FOLLOWS_RESOURCES if held == FOLLOWS else state.intern_resources(held)
-        task.crew = self._crew(tuple(get("workers", ())), tuple(get("stakeholders", ())))
+        if runner is not None:
+            task.worker_running = sys.intern(runner)
+        visibilities = take("param_visibilities", None)
+        if visibilities:
+            task.param_visibilities = state.intern_visibilities(visibilities)
+        for name, value in document.items():
+            if name in _AS_THEY_ARE:
+                setattr(task, name, value)
         return task
 
     def _policy(self, numbers: list[float] | None) -> RetryPolicy:

@@ -6,16 +6,14 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from luigiviz.store.errors import HistoryUnavailableError
-from luigiviz.store.history import History
 from luigiviz.store.runs import RunFilter, RunPage
 from luigiviz.web.current import get_history
-from luigiviz.web.history_chart import POLICY, draw_chart
 from luigiviz.web.history_json import (
     answer,
     family_as_json,
@@ -26,6 +24,9 @@ from luigiviz.web.history_json import (
     with_twin,
 )
 from luigiviz.web.history_query import PAGE_SIZES, PERIOD_WORDS, HistoryQuery, read_query
+
+if TYPE_CHECKING:
+    from luigiviz.store.history import History
 
 bp = Blueprint("history", __name__)
 
@@ -199,6 +200,9 @@ def _chart(name: str) -> Response:
         abort(503, str(error))
     if not runs:
         abort(404, f"The history has no run of {name}.")
+    # Imported late: few starts end in a chart, and each would wait for pygal.
+    from luigiviz.web.history_chart import POLICY, draw_chart
+
     response = Response(draw_chart(runs), mimetype="image/svg+xml")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cache-Control"] = "no-store"

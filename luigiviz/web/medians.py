@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Iterable
 from statistics import median
+from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 
 from luigiviz.engine.statuses import DONE
 from luigiviz.store.errors import HistoryUnavailableError
-from luigiviz.store.history import History
 from luigiviz.web.current import get_history
+
+if TYPE_CHECKING:
+    from luigiviz.store.history import History
 
 logger = logging.getLogger(__name__)
 

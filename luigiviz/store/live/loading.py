@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from luigiviz.store.errors import LiveStateRefusedError
 from luigiviz.store.live import schema
@@ -28,14 +31,21 @@ def load_tasks(connection: Connection) -> Iterator[tuple[Document, tuple[str, ..
 
     Raises LiveStateRefusedError: a document does not parse.
     """
-    edges = _edges(connection)
-    owner, deps = next(edges, (None, ()))
-    query = select(schema.tasks.c.seq, schema.tasks.c.document).order_by(schema.tasks.c.seq)
-    for seq, text in _stream(connection, query):
+    columns = schema.dependencies.c
+    edges = select(columns.task_seq, columns.dep_id).order_by(columns.task_seq, columns.position)
+    by_owner = groupby(_stream(connection, edges), key=itemgetter(0))
+    nobody: tuple[int | None, Iterable[tuple[int, str]]] = (None, ())
+    owner, group = next(by_owner, nobody)
+    tasks = select(schema.tasks.c.seq, schema.tasks.c.document).order_by(schema.tasks.c.seq)
+    for seq, text in _stream(connection, tasks):
         while owner is not None and owner < seq:
-            owner, deps = next(edges, (None, ()))
+            owner, group = next(by_owner, nobody)
         document = _read(schema.tasks, seq, text)
-        yield document, deps if owner == seq else ()
+        if owner == seq:
+            yield document, tuple([read_text(dep_id) if dep_id < " " else dep_id for _, dep_id in group])
+            owner, group = next(by_owner, nobody)
+        else:
+            yield document, ()
 
 
 def load_documents(connection: Connection, table: Table) -> list[Document]:
@@ -50,25 +60,15 @@ def load_values(connection: Connection) -> dict[str, Document]:
     return {name: _read(schema.values, name, text) for name, text in rows}
 
 
-def _edges(connection: Connection) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Iterate over numbers of tasks and the ids of what they wait for."""
-    columns = schema.dependencies.c
-    owner: int | None = None
-    deps: list[str] = []
-    query = select(columns.task_seq, columns.dep_id).order_by(columns.task_seq, columns.position)
-    for seq, dep_id in _stream(connection, query):
-        if seq != owner:
-            if owner is not None:
-                yield owner, tuple(deps)
-            owner, deps = seq, []
-        deps.append(read_text(dep_id) if dep_id[:1] < " " else dep_id)
-    if owner is not None:
-        yield owner, tuple(deps)
-
-
-def _stream(connection: Connection, query: Any) -> Iterator[Any]:
-    for page in connection.execution_options(yield_per=_PAGE).execute(query).partitions():
-        yield from page
+def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
+    if connection.dialect.name == "sqlite":
+        # The driver's own cursor: it reads as it goes, and SQLAlchemy's rows would cost as much again.
+        cursor = connection.connection.cursor()
+        cursor.execute(str(query.compile(dialect=connection.dialect)))
+        pages: Iterator[Sequence[Any]] = iter(partial(cursor.fetchmany, _PAGE), [])
+    else:
+        pages = connection.execution_options(yield_per=_PAGE).execute(query).partitions()
+    return chain.from_iterable(pages)
 
 
 def _read(table: Table, key: object, text: str) -> Document:
