@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from luigiviz.engine.rpc import METHODS
 from tests.conformance.generator import STEP_MAKERS, make_plan, make_start
-from tests.conformance.harness import Run
+from tests.conformance.harness import MakeSide, Run
 from tests.conformance.reference import FakeClock
 from tests.conformance.shrinking import shrink
 from tests.conformance.sides import EngineSide, RestartingSide, Side
@@ -28,31 +28,24 @@ CALLS_IN_A_PART = 10_000
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_engine_answers_as_luigi_does(part: int) -> None:
-    calls, plans = 0, 0
-    while calls < CALLS_IN_A_PART:
-        plan = make_plan(f"part {part}, plan {plans}")
-        run = Run(plan, EngineSide)
-        try:
-            run.execute()
-        except Exception:
-            finding = shrink(plan, EngineSide)
-            if finding is not None:
-                pytest.fail(str(finding), pytrace=False)
-            raise
-        calls += run.calls
-        plans += 1
+    _compare(f"part {part}", CALLS_IN_A_PART, EngineSide)
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_an_engine_that_is_stopped_and_restored_all_the_time_answers_as_luigi_does(part: int) -> None:
+    _compare(f"restarts {part}", 4_000, RestartingSide)
+
+
+def _compare(name: str, least_calls: int, make_side: MakeSide) -> None:
+    """Run plans until so many calls were made; a difference is told as the smallest plan that shows it."""
     calls, plans = 0, 0
-    while calls < 4_000:
-        plan = make_plan(f"restarts {part}, plan {plans}")
-        run = Run(plan, RestartingSide)
+    while calls < least_calls:
+        plan = make_plan(f"{name}, plan {plans}")
+        run = Run(plan, make_side)
         try:
             run.execute()
         except Exception:
-            finding = shrink(plan, RestartingSide)
+            finding = shrink(plan, make_side)
             if finding is not None:
                 pytest.fail(str(finding), pytrace=False)
             raise
