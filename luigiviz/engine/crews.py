@@ -6,7 +6,7 @@ Many tasks share who can run them and who cares about them, so that is stored on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from luigiviz.engine.model import Task, Worker
 from luigiviz.engine.statuses import FAILED, PENDING, RUNNING
@@ -155,6 +155,21 @@ class CrewTable:
         for worker_id in crew.workers_set | crew.stakeholders:
             self._workers[worker_id].crews[crew] = None
         return crew
+
+    def join_all(self, tasks: Iterable[Task]) -> None:
+        """Enter many tasks into the crews that they name, none of which has any task yet."""
+        by_crew: dict[Crew, list[Task]] = {}
+        for task in tasks:
+            members = by_crew.get(task.crew)
+            if members is None:
+                by_crew[task.crew] = [task]
+            else:
+                members.append(task)
+        for crew, members in by_crew.items():
+            self.join(crew, members[0])
+            crew.tasks = dict.fromkeys(members)
+            for task in members[1:]:
+                crew.enter(task)
 
     def join(self, crew: Crew, task: Task) -> None:
         """Make a task a member of a crew."""

@@ -46,17 +46,18 @@ class Dependencies:
 
     def enter(self, task: Task) -> int:
         """Add the edges of a task that has come with its ``deps``; return how many of these it still waits for."""
-        unfinished, ids = 0, []
+        unfinished, ids, find = 0, [], self._tasks.get
         for dep_id in task.deps:
-            dep = self._tasks.get(dep_id)
+            dep = find(dep_id)
             if dep is None:
                 self.missing[dep_id] = _with(self.missing.get(dep_id), task)
                 unfinished += 1
                 ids.append(dep_id)
-                continue
-            dep.dependents = _with(dep.dependents, task)
-            unfinished += dep.status != DONE
-            ids.append(dep.id)
+            else:
+                # Most have no other dependents yet.
+                dep.dependents = (task,) if dep.dependents is None else _with(dep.dependents, task)
+                unfinished += dep.status != DONE
+                ids.append(dep.id)
         task.deps = tuple(ids)
         return unfinished
 

@@ -97,17 +97,15 @@ def _restore_tasks(
     state: State, documents: Iterable[tuple[Document, tuple[str, ...]]], by_seq: Mapping[int, Worker]
 ) -> list[int]:
     replaced = []
-    maker = _TaskMaker(state, by_seq)
+    tasks, make = state.tasks, _TaskMaker(state, by_seq).make
     for document, deps in documents:
-        task = maker.make(document)
-        before = state.tasks.pop(task.id, None)
-        if before is not None:
-            replaced.append(before.seq)
-        state.tasks[task.id] = task
+        task = make(document)
         task.deps = deps
+        if task.id in tasks:
+            replaced.append(tasks.pop(task.id).seq)
+        tasks[task.id] = task
         state.last_seq = task.seq
-        if task.order > state.last_order:
-            state.last_order = task.order
+    state.last_order = max((task.order for task in tasks.values()), default=0)
     return replaced
 
 
@@ -174,31 +172,36 @@ def _fill_indexes(state: State) -> None:
         if task.deps:
             task.unfinished = state.dependencies.enter(task)
     tasks = sorted(state.tasks.values(), key=attrgetter("order"))
+    state.shelves.put_all(tasks)
+    state.crews.join_all(tasks)
+    for task in tasks:
+        if task.status in RUN_STATUSES:
+            state.runs.enter(task)
+            if task.status == RUNNING:
+                state.pool.acquire(task)
+    _fill_deadlines(state, tasks)
+    for taint in state.taints:
+        for task in tasks:
+            if task.dependents and taint.is_source(task):
+                taint.gain(task.dependents)
+    ready = [task for task in tasks if task.status == PENDING and not task.unfinished]
+    state.ready.refresh_all(sorted(ready, key=_rank))
+
+
+def _fill_deadlines(state: State, tasks: Iterable[Task]) -> None:
+    """Enter what time will change, and what the next pruning has to look at."""
     deadlines, look_at = state.deadlines, state.deadlines.look_at
     for task in tasks:
-        state.shelves.put(task)
-        state.crews.join(task.crew, task)
         status = task.status
-        if status in RUN_STATUSES:
-            state.runs.enter(task)
-            look_at[task] = None
-            if status == RUNNING:
-                state.pool.acquire(task)
-        elif status == FAILED:
+        if status == FAILED:
             if task.retry is not None:
                 deadlines.at(task.retry, task)
         elif status == DISABLED and task.scheduler_disable_time is not None:
             deadlines.at(task.scheduler_disable_time + state.config.disable_persist, task)
         if task.remove is not None:
             deadlines.at(task.remove, task)
-        if not task.crew.stakeholders:
+        if not task.crew.stakeholders or status in RUN_STATUSES:
             look_at[task] = None
-    for taint in state.taints:
-        for task in tasks:
-            if taint.is_source(task) and task.dependents:
-                taint.gain(task.dependents)
-    for task in sorted((task for task in tasks if task.status == PENDING and task.unfinished == 0), key=_rank):
-        state.ready.refresh(task)
 
 
 def _rank(task: Task) -> tuple[float, float, int]:

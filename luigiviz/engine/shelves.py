@@ -7,7 +7,7 @@ UPSTREAM_FAILED or UPSTREAM_DISABLED). No shelf and no family is kept empty.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 from luigiviz.engine.model import Task
@@ -52,6 +52,11 @@ class Shelf:
         else:
             drawer[task] = None
         self._number += 1
+
+    def add_drawer(self, number: int, drawer: dict[Task, None]) -> None:
+        """Put all tasks of a drawer on it, where no others are."""
+        self._drawers[number] = drawer
+        self._number += len(drawer)
 
     def remove(self, task: Task) -> None:
         """Take a task off it; its order must not have changed since it was put there."""
@@ -127,6 +132,26 @@ class Shelves:
         #: Number of tasks by status, and PENDING ones by upstream flag.
         self.counts: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
         self.flag_counts: Counter[str] = Counter({UPSTREAM_FAILED: 0, UPSTREAM_DISABLED: 0})
+
+    def put_all(self, tasks: Iterable[Task]) -> None:
+        """Put many tasks without flags on empty shelves."""
+        drawers: dict[tuple[str, str, int], dict[Task, None]] = {}
+        for task in tasks:
+            place = (task.family, task.status, task.order >> _DRAWER_BITS)
+            drawer = drawers.get(place)
+            if drawer is None:
+                drawers[place] = {task: None}
+            else:
+                drawer[task] = None
+        for (name, status, number), drawer in drawers.items():
+            family = self.families.get(name)
+            if family is None:
+                family = self.families[name] = Family(name)
+            shelf = family.shelves.get(status)
+            if shelf is None:
+                shelf = family.shelves[status] = Shelf()
+            shelf.add_drawer(number, drawer)
+            self.counts[status] += len(drawer)
 
     def put(self, task: Task) -> None:
         """Put a task without a flag on its shelf."""

@@ -58,6 +58,8 @@ class Keeper:
         #: Set once it serves, or is known not to for now.
         self._settled = threading.Event()
         self._thread: threading.Thread | None = None
+        #: Whether the database was opened, and looked at, for the next round.
+        self._is_open = False
         self._last_trouble = ""
         #: Until when the lead is ours without another sign of life.
         self._leads_until = 0.0
@@ -70,6 +72,7 @@ class Keeper:
         """
         try:
             self._store.open()
+            self._is_open = True
         except LiveStateUnavailableError as error:
             self._say(f"The database of the live state is not available, waiting for it: {error}")
 
@@ -91,7 +94,9 @@ class Keeper:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._store.open()
+                if not self._is_open:
+                    self._store.open()
+                self._is_open = False  # whatever ends this round, the next one looks again
                 if self._lead():
                     commits = self._load()
                     self._last_trouble = ""

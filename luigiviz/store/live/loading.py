@@ -40,7 +40,10 @@ def load_tasks(connection: Connection) -> Iterator[tuple[Document, tuple[str, ..
     for seq, text in _stream(connection, tasks):
         while owner is not None and owner < seq:
             owner, group = next(by_owner, nobody)
-        document = _read(schema.tasks, seq, text)
+        try:
+            document = read_document(text)
+        except ValueError as error:
+            raise _unreadable(schema.tasks, seq, error) from error
         if owner == seq:
             yield document, tuple([read_text(dep_id) if dep_id < " " else dep_id for _, dep_id in group])
             owner, group = next(by_owner, nobody)
@@ -75,8 +78,12 @@ def _read(table: Table, key: object, text: str) -> Document:
     try:
         document: Document = read_document(text)
     except ValueError as error:
-        raise LiveStateRefusedError(
-            f"the row {key} of {table.name} holds no JSON ({error}); `luigiviz check` tells what else is wrong, "
-            "and a backup brings back what was there"
-        ) from error
+        raise _unreadable(table, key, error) from error
     return document
+
+
+def _unreadable(table: Table, key: object, error: ValueError) -> LiveStateRefusedError:
+    return LiveStateRefusedError(
+        f"the row {key} of {table.name} holds no JSON ({error}); `luigiviz check` tells what else is wrong, "
+        "and a backup brings back what was there"
+    )
