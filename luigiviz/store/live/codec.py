@@ -16,6 +16,7 @@ _BEYOND_JSON = re.compile(r"Infinity|NaN|\d{19}")
 _MOST_NESTED = 1_000
 #: Begins a document that holds such a thing, or a text that is written as JSON.
 _EXACT = " "
+_EXACT_BYTES = b" "
 _AS_JSON = "\x01"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -28,12 +29,12 @@ def write_document(document: Any) -> str:
     return _EXACT + text if may_be_deep or _BEYOND_JSON.search(text) else text
 
 
-def read_document(text: str) -> Any:
-    """Read what ``write_document`` wrote.
+def read_document(text: str | bytes) -> Any:
+    """Read what ``write_document`` wrote, as it is or in UTF-8.
 
     Raises ValueError: that is no JSON.
     """
-    return json.loads(text) if text.startswith(_EXACT) else orjson.loads(text)
+    return json.loads(text) if text[:1] in (_EXACT, _EXACT_BYTES) else orjson.loads(text)
 
 
 def write_text(text: str) -> str:

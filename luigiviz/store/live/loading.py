@@ -8,14 +8,14 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Table, cast, func, select
 
 from luigiviz.store.errors import LiveStateRefusedError
 from luigiviz.store.live import schema
 from luigiviz.store.live.codec import read_document, read_text
 
 #: Rows that are fetched at a time.
-_PAGE = 5_000
+_PAGE = 500
 
 Document = dict[str, Any]
 
@@ -36,7 +36,11 @@ def load_tasks(connection: Connection) -> Iterator[tuple[Document, tuple[str, ..
     by_owner = groupby(_stream(connection, edges), key=itemgetter(0))
     nobody: tuple[int | None, Iterable[tuple[int, str]]] = (None, ())
     owner, group = next(by_owner, nobody)
-    tasks = select(schema.tasks.c.seq, schema.tasks.c.document).order_by(schema.tasks.c.seq)
+    document_column: ColumnElement[Any] = schema.tasks.c.document
+    if connection.dialect.name == "sqlite":
+        # JSON is read from bytes, which SQLite has already.
+        document_column = cast(document_column, LargeBinary)
+    tasks = select(schema.tasks.c.seq, document_column).order_by(schema.tasks.c.seq)
     for seq, text in _stream(connection, tasks):
         while owner is not None and owner < seq:
             owner, group = next(by_owner, nobody)
