@@ -135,7 +135,7 @@ def _answer_not_serving(error: NotServingError) -> ResponseReturnValue:
 
 def _wire(settings: Settings) -> Luigiviz:
     with _naming("[task_history] db_connection"):
-        history = _history(settings.history_url) if settings.history_url else None
+        history = _history(settings.history_url, settings.history_retention_days) if settings.history_url else None
     with _naming("[luigiviz] database_url"):
         store = None if settings.database_url is None else _live_store(settings, settings.database_url)
 
@@ -162,11 +162,11 @@ def _wire(settings: Settings) -> Luigiviz:
     return Luigiviz(settings, service, keeper, history, counted)
 
 
-def _history(url: str) -> History:
+def _history(url: str, retention_days: float) -> History:
     # Imported late: a start without a history need not wait for SQLAlchemy's mapper.
     from luigiviz.store.history import History
 
-    return History(url)
+    return History(url, retention_days=retention_days)
 
 
 def _path(text: str) -> Path | None:

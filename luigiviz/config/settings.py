@@ -55,6 +55,8 @@ class Settings:
     prometheus: PrometheusSettings = field(default_factory=PrometheusSettings)
     #: The SQLAlchemy URL of the history database; None: runs are not recorded.
     history_url: str | None = None
+    #: Runs that ended longer ago than so many days are deleted from the history; 0: none are.
+    history_retention_days: float = 0
     #: The SQLAlchemy URL of the database of the live state; None: it is kept in memory only.
     database_url: str | None = None
     #: ``full``: an answer leaves when its change is on the disk; ``normal``: when it survives a crash of this process;

@@ -101,6 +101,7 @@ SETTINGS: tuple[Setting, ...] = (
         OURS,
         Settings,
         {
+            "history_retention_days": values.between(values.number, 0, 100_000),
             "database_url": values.state_url,
             "durability": values.choice(("full", "normal", "relaxed")),
             "lease_seconds": values.between(values.number, 1, 3600),

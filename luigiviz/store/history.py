@@ -14,6 +14,7 @@ from luigiviz.store.database import open_engine
 from luigiviz.store.errors import HistoryUnavailableError
 from luigiviz.store.events import HistoryEvent
 from luigiviz.store.recorder import REMEMBERED_TASKS, Recorder
+from luigiviz.store.retention import Retention
 from luigiviz.store.runs import FamilyRuns, HistoryRun, RunFilter, RunPage
 from luigiviz.store.schema import open_schema
 from luigiviz.store.writer import BACK_OFF, MAX_QUEUED, HistoryWriter, WriterStats
@@ -31,6 +32,7 @@ class History:
     """The history in a database with Luigi's three tables, which are made if they are missing.
 
     A database that is away when we start is no error: events wait, and the tables are made when it answers.
+    With ``retention_days`` runs that ended longer ago are deleted.
 
     Raises:
         DatabaseUrlError: The URL cannot be used.
@@ -43,6 +45,7 @@ class History:
         max_queued: int = MAX_QUEUED,
         remembered_tasks: int = REMEMBERED_TASKS,
         back_off: tuple[float, float] = BACK_OFF,
+        retention_days: float = 0,
     ) -> None:
         self._engine = open_engine(url)
         try:
@@ -54,6 +57,7 @@ class History:
             prepare=lambda: open_schema(self._engine),
             max_queued=max_queued,
             back_off=back_off,
+            upkeep=Retention(self._engine, retention_days).tidy if retention_days else None,
         )
 
     @property

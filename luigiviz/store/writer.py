@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -57,12 +58,18 @@ class HistoryWriter:
         *,
         max_queued: int = MAX_QUEUED,
         back_off: tuple[float, float] = BACK_OFF,
+        upkeep: Callable[[], float] | None = None,
     ) -> None:
-        """Make a writer; ``prepare`` makes the tables and is called before the first batch and after each trouble."""
+        """Make a writer; ``prepare`` makes the tables and is called before the first batch and after each trouble.
+
+        ``upkeep`` is called between batches; it returns the seconds after which it is to be called again.
+        """
         self._recorder = recorder
         self._prepare = prepare
         self._max_queued = max_queued
         self._back_off = back_off
+        self._upkeep = upkeep
+        self._upkeep_at = 0.0
         self._condition = threading.Condition()
         self._queue: deque[HistoryEvent] = deque()
         self._flushing = 0
@@ -131,12 +138,15 @@ class HistoryWriter:
     def _run(self) -> None:
         prepared = False
         delay = self._back_off[0]
-        while batch := self._next_batch():
+        while (batch := self._next_batch()) is not None:
             try:
                 if not prepared:
                     self._prepare()
                     prepared = True
-                self._write(batch)
+                if batch:
+                    self._write(batch)
+                if self._upkeep is not None and time.monotonic() >= self._upkeep_at:
+                    self._upkeep_at = time.monotonic() + self._upkeep()
                 delay = self._back_off[0]
             except (SQLAlchemyError, OSError) as error:
                 prepared = False
@@ -144,16 +154,22 @@ class HistoryWriter:
                 self._wait(delay)
                 delay = min(delay * 2, self._back_off[1])
 
-    def _next_batch(self) -> list[HistoryEvent]:
-        """Wait for events and give the oldest of them, which stay queued until they are settled; empty: end."""
+    def _next_batch(self) -> list[HistoryEvent] | None:
+        """Wait for events and give the oldest of them, which stay queued until they are settled.
+
+        Empty: it is time for upkeep; None: this is the end.
+        """
         with self._condition:
-            self._condition.wait_for(lambda: self._queue or self._closing)
+            pause = None if self._upkeep is None else max(0.0, self._upkeep_at - time.monotonic())
+            self._condition.wait_for(lambda: self._queue or self._closing, timeout=pause)
+            if not self._queue:
+                return None if self._closing else []
             if len(self._queue) < BATCH:
                 self._condition.wait_for(
                     lambda: len(self._queue) >= BATCH or self._flushing or self._closing, timeout=LINGER
                 )
             if self._give_up:
-                return []
+                return None
             return list(islice(self._queue, BATCH))
 
     def _write(self, batch: Sequence[HistoryEvent]) -> None:
