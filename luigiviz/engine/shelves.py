@@ -16,7 +16,9 @@ from luigiviz.engine.statuses import PENDING, STATUSES, UPSTREAM_DISABLED, UPSTR
 #: The shelves on which PENDING tasks stand.
 PENDING_SHELVES = (PENDING, UPSTREAM_FAILED, UPSTREAM_DISABLED)
 #: Tasks whose orders differ in lower bits only share a drawer.
-_DRAWER_BITS = 10
+_DRAWER_BITS = 8
+#: Keys of drawers that are gone are kept up to the number of those that are there, and so many.
+_GONE_KEYS = 16
 _by_order = attrgetter("order")
 
 
@@ -27,11 +29,13 @@ class Shelf:
     few of the newest sorts a few drawers.
     """
 
-    __slots__ = ("_drawers", "_number")
+    __slots__ = ("_drawers", "_keys", "_number")
 
     def __init__(self) -> None:
         """Make an empty shelf."""
         self._drawers: dict[int, dict[Task, None]] = {}
+        #: Keys of drawers, ascending, among them such as are gone; None when they have to be sorted anew.
+        self._keys: list[int] | None = []
         self._number = 0
 
     def __len__(self) -> int:
@@ -48,13 +52,23 @@ class Shelf:
         key = task.order >> _DRAWER_BITS
         drawer = self._drawers.get(key)
         if drawer is None:
+            self._add_key(key)
             self._drawers[key] = {task: None}
         else:
             drawer[task] = None
         self._number += 1
 
+    def _add_key(self, key: int) -> None:
+        keys = self._keys
+        if keys is not None:
+            if not keys or key > keys[-1]:
+                keys.append(key)
+            elif key != keys[-1]:
+                self._keys = None
+
     def add_drawer(self, number: int, drawer: dict[Task, None]) -> None:
         """Put all tasks of a drawer on it, where no others are."""
+        self._add_key(number)
         self._drawers[number] = drawer
         self._number += len(drawer)
 
@@ -65,12 +79,18 @@ class Shelf:
         del drawer[task]
         if not drawer:
             del self._drawers[key]
+            if self._keys is not None and len(self._keys) > 2 * len(self._drawers) + _GONE_KEYS:
+                self._keys = None
         self._number -= 1
 
     def ordered(self, *, newest_first: bool) -> Iterator[Task]:
         """Iterate over the tasks in order of last update."""
-        for key in sorted(self._drawers, reverse=newest_first):
-            yield from sorted(self._drawers[key], key=_by_order, reverse=newest_first)
+        if self._keys is None:
+            self._keys = sorted(self._drawers)
+        for key in reversed(self._keys) if newest_first else self._keys:
+            drawer = self._drawers.get(key)
+            if drawer is not None:
+                yield from sorted(drawer, key=_by_order, reverse=newest_first)
 
 
 class Family:
