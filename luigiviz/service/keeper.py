@@ -176,9 +176,8 @@ class Keeper:
         imported = None
         with _collector_at_rest():
             with self._store.loading() as view:
-                total = view.count_tasks()
                 values = view.values()
-                image = Image(self._watched(view.tasks(), total), view.workers(), view.batchers(), values)
+                image = Image(self._watched(view.tasks(), view.numbers()), view.workers(), view.batchers(), values)
                 replaced = restore(scheduler, image, seen_at=self._service.now())
             if not scheduler.tasks and not scheduler.workers and "imported" not in values:
                 imported = self._import(scheduler)
@@ -203,11 +202,12 @@ class Keeper:
         self._store.commit(changes)
 
     def _watched(
-        self, tasks: Iterable[tuple[Document, tuple[str, ...]]], total: int
+        self, tasks: Iterable[tuple[Document, tuple[str, ...]]], numbers: tuple[int, int]
     ) -> Iterator[tuple[Document, tuple[str, ...]]]:
         """Pass tasks on; say how far it is, keep the lead meanwhile, and stop when told to."""
         said = time.monotonic()
         for number, task in enumerate(tasks, start=1):
+            seq = task[0]["seq"]
             yield task
             if number % _LOOK_EVERY == 0:
                 self._keep_leading()
@@ -215,8 +215,9 @@ class Keeper:
                     raise LiveStateUnavailableError("the server stops")
                 if time.monotonic() - said > _SAY_EVERY:
                     said = time.monotonic()
-                    logger.info("Loading: %d of %d tasks", number, total)
-                    message = f"The scheduler is loading its state: {number:,} of {total:,} tasks."
+                    part = (seq - numbers[0]) / max(1, numbers[1] - numbers[0])
+                    logger.info("Loading: %d tasks, about %.0f %%", number, part * 100)
+                    message = f"The scheduler is loading its state: {number:,} tasks, about {part:.0%}."
                     self._service.stop_serving(Status(Phase.LOADING, message))
 
     def _import(self, scheduler: Scheduler) -> dict[str, Any] | None:

@@ -277,6 +277,10 @@ class LoadingState:
         """Return the number of tasks."""
         return loading.count_tasks(self._connection)
 
+    def numbers(self) -> tuple[int, int]:
+        """Return the lowest and the highest number of a task, without counting what is between."""
+        return loading.task_numbers(self._connection)
+
     def tasks(self) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
         """Iterate over tasks with the ids of their dependencies, in the order of ``seq``."""
         return loading.load_tasks(self._connection)

@@ -26,6 +26,13 @@ def count_tasks(connection: Connection) -> int:
     return number
 
 
+def task_numbers(connection: Connection) -> tuple[int, int]:
+    """Return the lowest and the highest ``seq`` of a task; twice 0 if there is none."""
+    seq = schema.tasks.c.seq
+    # Each alone is read off the key; together SQLite would walk through all.
+    return connection.scalar(select(func.min(seq))) or 0, connection.scalar(select(func.max(seq))) or 0
+
+
 def load_tasks(connection: Connection) -> Iterator[tuple[Document, tuple[str, ...]]]:
     """Iterate over tasks with the ids of their dependencies, in the order of ``seq``.
 

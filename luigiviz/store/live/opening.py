@@ -32,7 +32,7 @@ _LOCK_NUMBER = 7_306_080_582
 _LOCK_NAME = "luigiviz_schema"
 #: SQLite files up to this size are read through at every start, which takes no noticeable time. Larger ones are read
 #: when the state is loaded, where damage is noticed as well, and by ``luigiviz check``.
-_QUICK_CHECK_BYTES = 64 * 1024 * 1024
+_QUICK_CHECK_BYTES = 16 * 1024 * 1024
 #: With so many bytes an SQLite file begins.
 _HEADER_BYTES = 100
 #: What SQLite says when waiting will not help: of damage, and of a file that it may not open.
