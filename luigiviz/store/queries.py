@@ -74,7 +74,8 @@ def load_runs(session: Session, numbers: Sequence[int]) -> tuple[HistoryRun, ...
                 host,
                 params[number],
                 events[number],
-                superseded=task_id is not None and latest[task_id] > number,
+                # Between two reads a record may be deleted, as too old.
+                superseded=task_id is not None and latest.get(task_id, number) > number,
             )
     return tuple(runs[number] for number in numbers if number in runs)
 
