@@ -109,7 +109,7 @@ SETTINGS: tuple[Setting, ...] = (
             "address": values.text,
             "port": _PORT,
             "threads": values.between(values.integer, 1, 1000),
-            "poll_seconds": values.between(values.number, 0.2),
+            "poll_seconds": values.between(values.number, 0.2, 60),
             "max_body_bytes": values.between(values.integer, 1024),
             "state_dir": values.path,
             "trusted_proxies": values.between(values.integer, 0, 10),

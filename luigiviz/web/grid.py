@@ -20,7 +20,7 @@ from luigiviz.engine.statuses import (
 from luigiviz.engine.views import GridQuery
 from luigiviz.web.current import get_service
 from luigiviz.web.layout import get_overview
-from luigiviz.web.live import fragment, is_unchanged
+from luigiviz.web.live import fragment, is_unchanged, rest_until
 from luigiviz.web.urls import grid_url
 
 bp = Blueprint("grid", __name__)
@@ -60,12 +60,13 @@ def _context(query: GridQuery) -> dict[str, object] | None:
     if view is None:
         return None
     args = {"across": query.across, "down": query.down, "columns": query.max_columns}
+    args |= {"v": overview.version, "rests": rest_until(overview)}
     return {
         "view": view,
         "query": query,
         "letters": LETTERS,
         "column_counts": COLUMN_COUNTS,
-        "poll_url": url_for("grid.table", family=query.family, **args, v=overview.version),  # type: ignore[arg-type]
+        "poll_url": url_for("grid.table", family=query.family, **args),  # type: ignore[arg-type]
     }
 
 

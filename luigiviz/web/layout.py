@@ -27,12 +27,12 @@ from luigiviz.version import __version__
 from luigiviz.web import assets, bulk, filters, loglinks, medians, urls
 from luigiviz.web.current import get_service, get_settings
 from luigiviz.web.filters import number
-from luigiviz.web.live import fragment, is_unchanged
+from luigiviz.web.live import NEWS, fragment, is_unchanged, next_beat
 
 bp = Blueprint("layout", __name__)
 
-#: Seconds after which the header is drawn anew although nothing changed, to show that the page is alive.
-HEARTBEAT = 15.0
+#: From so many seconds between two questions on, the stylesheet waits longer before it says "not updating".
+SLOW_POLL = 6.0
 
 #: Bars show what is finished first, then what goes on, what waits, and at the end what went wrong.
 MIX_ORDER = (
@@ -110,6 +110,9 @@ def init_app(app: Flask) -> None:
         luigiviz_version=__version__,
         current_overview=current_overview,
         notice=notice,
+        is_slow=lambda: get_settings().poll_seconds > SLOW_POLL,
+        next_beat=lambda: next_beat(get_overview()),
+        on_news=on_news,
         poll_every=poll_every,
         status_counts=status_counts,
         status_word=status_word,
@@ -136,9 +139,14 @@ def notice() -> tuple[str, str] | None:
     return NOTICES.get(request.args.get("notice", ""))
 
 
-def poll_every(factor: float = 1.0) -> str:
-    """The htmx trigger for live fragments. Milliseconds, because htmx reads a point in ``2.0s`` as a path."""
-    return f"every {max(250, int(get_settings().poll_seconds * factor * 1000))}ms"
+def poll_every() -> str:
+    """The htmx trigger of the header. Milliseconds, because htmx reads a point in ``2.0s`` as a path."""
+    return f"every {max(250, int(get_settings().poll_seconds * 1000))}ms"
+
+
+def on_news() -> str:
+    """The htmx trigger of all other live parts: the header's event, which bubbles up to the document."""
+    return f"{NEWS} from:document"
 
 
 def status_word(status: str) -> str:
@@ -164,11 +172,13 @@ def status_icon(status: str) -> str:
 
 @bp.get("/fragments/state")
 def state() -> Response:
-    """The live part of the header: paused or not, alive or not, and the title with its counts."""
+    """The live part of the header: paused or not, alive or not, and the title with its counts. It tells of news."""
     if is_unchanged():
         return Response(status=204)
     page_title, back = request.args.get("page", ""), request.args.get("back")
-    return fragment("layout/_state.html", page_title=page_title, back=back, partial=True)
+    header = fragment("layout/_state.html", page_title=page_title, back=back, partial=True)
+    header.headers["HX-Trigger"] = NEWS
+    return header
 
 
 def error_page(error: HTTPException) -> tuple[str, int, dict[str, str]]:

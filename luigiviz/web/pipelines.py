@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from luigiviz.engine import pipelines as engine
 from luigiviz.engine.views import Closure, PipelineQuery, TaskRow
 from luigiviz.web.current import get_service
 from luigiviz.web.layout import get_overview
-from luigiviz.web.live import fragment, is_unchanged, valid_until
+from luigiviz.web.live import fragment, is_unchanged, rest_until, valid_until
 from luigiviz.web.medians import usual_seconds
 
 bp = Blueprint("pipelines", __name__)
@@ -37,24 +38,29 @@ class Closures:
     def __init__(self) -> None:
         """Hold nothing yet."""
         self._lock = threading.Lock()
-        #: By root: the state's version, the root's status, until when it stands (monotonic seconds), the closure.
+        #: By root: the state's version, the root's status, until when it stands (the scheduler's clock), the closure.
         self._known: dict[str, tuple[int, str, float, Closure | None]] = {}
 
-    def of(self, root: TaskRow, version: int, now: float) -> Closure | None:
-        """The closure of a root as it is, or as it was a few seconds ago; None if the root is gone."""
-        at = time.monotonic()
+    def of(self, root: TaskRow, version: int, now: float) -> tuple[Closure | None, float | None]:
+        """The closure of a root as it is, or as it was a few seconds ago; None if the root is gone.
+
+        Beside it, if it is an old one: for how many seconds it still stands.
+        """
         root_id = root.task_id
         with self._lock:
             known = self._known.get(root_id)
-        if known is not None and (known[0] == version or (known[1] == root.status and at < known[2])):
-            return known[3]
+        if known is not None and known[0] == version:
+            return known[3], None
+        if known is not None and known[1] == root.status and now < known[2]:
+            return known[3], known[2] - now
+        begun = time.monotonic()
         found = get_service().read(lambda state, _now: engine.closure(state, root_id, MAX_CLOSURE, usual_seconds, now))
-        took = time.monotonic() - at
+        took = time.monotonic() - begun
         with self._lock:
             if len(self._known) >= _MAX_KEPT:
                 self._known.clear()
-            self._known[root_id] = (version, root.status, at + max(_FRESH_SECONDS, took * _REST_FACTOR), found)
-        return found
+            self._known[root_id] = (version, root.status, now + max(_FRESH_SECONDS, took * _REST_FACTOR), found)
+        return found, None
 
 
 def init_app(app: Flask) -> None:
@@ -62,10 +68,12 @@ def init_app(app: Flask) -> None:
     app.extensions["luigiviz_closures"] = Closures()
 
 
-def _closures(roots: Iterable[TaskRow], version: int, now: float) -> dict[str, Closure]:
+def _closures(roots: Iterable[TaskRow], version: int, now: float) -> tuple[dict[str, Closure], float]:
+    """The closures by root, and for how many seconds they may be shown: without end, if all of them are current."""
     known: Closures = current_app.extensions["luigiviz_closures"]
     found = {root.task_id: known.of(root, version, now) for root in roots}
-    return {root_id: closure for root_id, closure in found.items() if closure is not None}
+    closures = {root_id: closure for root_id, (closure, _) in found.items() if closure is not None}
+    return closures, min((seconds for _, seconds in found.values() if seconds is not None), default=math.inf)
 
 
 def parse_query() -> PipelineQuery:
@@ -111,14 +119,17 @@ def _context() -> dict[str, object]:
         changed = replace(query, **{"page": 1, **changes})
         return url_for("pipelines.index", **query_args(changed))  # type: ignore[arg-type]
 
+    closures, seconds = _closures(page.rows, overview.version, overview.now)
     until = valid_until(overview, page.rows)
-    poll_args = query_args(query) | {"v": overview.version, "until": until}
+    if seconds < math.inf:
+        until = min(until, math.ceil(overview.now + seconds))
+    poll_args = query_args(query) | {"v": overview.version, "until": until, "rests": rest_until(overview)}
     return {
         "page": page,
         "query": query,
         "link": link,
         "page_link": lambda number: link(page=number),
-        "closures": _closures(page.rows, overview.version, overview.now),
+        "closures": closures,
         "standing_words": STANDING_WORDS,
         "max_closure": MAX_CLOSURE,
         "scheduler_url": request.url_root.rstrip("/"),

@@ -16,7 +16,7 @@ from luigiviz.store.errors import HistoryUnavailableError
 from luigiviz.web.current import get_history, get_service
 from luigiviz.web.filters import duration
 from luigiviz.web.layout import get_overview
-from luigiviz.web.live import fragment, is_unchanged, valid_until
+from luigiviz.web.live import fragment, is_unchanged, rest_until, valid_until
 from luigiviz.web.medians import usual_seconds
 from luigiviz.web.rerun import has_flags, readable_error, rerun_command
 from luigiviz.web.tasklist import (
@@ -78,7 +78,7 @@ def _families_context() -> dict[str, object]:
         "trouble": trouble,
         "query": query,
         "links": links,
-        "families_url": url_for("tasks.families", **links.args(v=overview.version)),  # type: ignore[arg-type]
+        "families_url": url_for("tasks.families", **links.args(v=overview.version, rests=rest_until(overview))),  # type: ignore[arg-type]
     }
 
 
@@ -207,8 +207,8 @@ def show(task_id: str) -> BaseResponse | str:
 
 
 def _attempts_context(task_id: str) -> dict[str, object]:
-    history = get_history()
-    url = url_for("tasks.attempts", task_id=task_id, v=get_overview().version)
+    history, overview = get_history(), get_overview()
+    url = url_for("tasks.attempts", task_id=task_id, v=overview.version, rests=rest_until(overview))
     if history is None:
         return {"runs": None, "attempts_url": url}
     try:

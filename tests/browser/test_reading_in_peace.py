@@ -174,6 +174,40 @@ def test_a_printed_page_has_the_facts_and_no_controls(server: ServerProcess, pag
     assert (background, colour) == ("rgb(255, 255, 255)", "rgb(0, 0, 0)")
 
 
+def test_only_the_header_keeps_asking_while_nothing_happens_and_while_the_server_is_away(
+    server_factory: ServerFactory, browser: Browser
+) -> None:
+    server = server_factory(CONFIG)
+    with open_page(browser) as (page, _):
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.removeprefix(server.url).split("?")[0]))
+
+        def heart(event: str) -> None:
+            """Wait until the header has asked twice more, and has been answered or not."""
+            for _ in range(2):
+                page.wait_for_event(event, lambda request: "/fragments/state" in request.url)
+
+        def parts() -> set[str]:
+            found = {url for url in asked if url != "/fragments/state"}
+            asked.clear()
+            return found
+
+        page.goto(f"{server.url}/tasks")
+        asked.clear()
+        heart("requestfinished")
+        server.rpc("add_task", worker="w", task_id="T", family="F")
+        page.locator("#task-rows tr[data-task-id=T]").wait_for()
+        assert {"/fragments/tasks/boxes", "/fragments/tasks/rows"} <= parts()
+        server.stop()
+        heart("requestfailed")
+        parts()
+        heart("requestfailed")
+        assert parts() == set()
+        again = server_factory(CONFIG, folder=server.folder, port=server.port)
+        again.rpc("add_task", worker="w", task_id="U", family="F")
+        page.locator("#task-rows tr[data-task-id=U]").wait_for()
+
+
 def test_a_page_whose_server_is_away_says_so_and_comes_back_by_itself(
     server_factory: ServerFactory, browser: Browser
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from tests.support.html import Element, parse
 from tests.support.scene import load_scene
 
 Look = Callable[[str], Element]
+
+
+def rested(poll: str) -> str:
+    """The URL of a live part as if it had rested: what is dear to draw is answered 204 for a few seconds."""
+    return re.sub(r"&rests=\d+", "", poll)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from luigiviz.engine.statuses import DISPLAY_STATUSES
+from luigiviz.service import Service
+from luigiviz.web.live import NEWS
 from luigiviz.web.urls import graph_url, task_url
 from tests.support import scene as s
 from tests.support.html import Element, parse
-from tests.web.conftest import Look
+from tests.web.conftest import Look, rested
 
 PAGES = (
     "/tasks",
@@ -299,6 +301,38 @@ class TestWorkersAndResources:
 
 class TestLive:
     @pytest.mark.usefixtures("scene")
+    def test_only_the_header_asks_by_time_and_its_answer_tells_the_rest_of_news(
+        self, look: Look, client: FlaskClient, call: Callable[..., Any]
+    ) -> None:
+        parts = [element for element in look("/tasks").walk() if "hx-get" in element.attributes]
+        by_time = [part for part in parts if part["hx-trigger"].startswith("every ")]
+        assert [part["id"] for part in by_time] == ["scheduler-state"]
+        assert {part["hx-trigger"] for part in parts if part not in by_time} == {f"{NEWS} from:document"}
+        heart = by_time[0]["hx-get"]
+        assert "HX-Trigger" not in client.get(heart).headers
+        call("add_task", worker=s.WORKER, task_id="New", family="New")
+        assert client.get(heart).headers["HX-Trigger"] == NEWS
+
+    @pytest.mark.usefixtures("scene")
+    def test_what_rests_is_drawn_at_the_latest_when_the_header_is_drawn_again(
+        self,
+        service: Service,
+        monkeypatch: pytest.MonkeyPatch,
+        look: Look,
+        client: FlaskClient,
+        call: Callable[..., Any],
+    ) -> None:
+        page, now = look("/tasks"), service.now()
+        monkeypatch.setattr(service, "_clock", lambda: now)
+        families, heart = page.one("section", id="families")["hx-get"], page.one("div", id="scheduler-state")["hx-get"]
+        call("add_task", worker=s.WORKER, task_id="New", family="New")
+        assert client.get(families).status_code == 204, "it does not rest"
+        heart = parse(client.get(heart).text).one("div", id="scheduler-state")["hx-get"]
+        while client.get(heart).status_code == 204:
+            now += 0.5
+        assert client.get(families).status_code == 200
+
+    @pytest.mark.usefixtures("scene")
     @pytest.mark.parametrize("url", ["/tasks", f"/tasks/{s.FAILED}", "/workers", "/resources", f"/graph/{s.FAILED}"])
     def test_polls_are_answered_204_until_something_changes(
         self, look: Look, client: FlaskClient, call: Callable[..., Any], url: str
@@ -307,6 +341,7 @@ class TestLive:
         assert polls
         assert [client.get(poll).status_code for poll in polls] == [204] * len(polls)
         call("add_task", worker=s.WORKER, task_id="New", family="New")
+        polls = [rested(poll) for poll in polls]
         answers = [client.get(poll) for poll in polls]
         assert [answer.status_code for answer in answers] == [200] * len(polls)
         for answer in answers:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from luigiviz.web.urls import grid_url
 from tests.support import scene as s
 from tests.support.html import parse
-from tests.web.conftest import Look
+from tests.web.conftest import Look, rested
 
 Call = Callable[..., Any]
 
@@ -54,6 +54,7 @@ class TestGrid:
     def test_polls_are_answered_204_until_something_changes(self, look: Look, client: FlaskClient, call: Call) -> None:
         poll = look("/grid/etl.Load?across=region").one("div", id="grid")["hx-get"]
         assert client.get(poll).status_code == 204
+        poll = rested(poll)
         call("forgive_failures", task_id="etl.Load_9_europe")
         fragment = parse(client.get(poll).text)
         assert fragment.one("a", data_status="PENDING")["href"] == "/tasks/etl.Load_9_europe"

@@ -15,7 +15,7 @@ from luigiviz.engine.config import SchedulerConfig
 from luigiviz.store.events import HistoryEvent
 from tests.support import scene as s
 from tests.support.html import Element, parse
-from tests.web.conftest import Look
+from tests.web.conftest import Look, rested
 
 Call = Callable[..., Any]
 
@@ -57,8 +57,29 @@ class TestScene:
     def test_polls_are_answered_204_until_something_changes(self, look: Look, client: FlaskClient, call: Call) -> None:
         poll = look("/pipelines?standing=going").one("div", id="pipelines")["hx-get"]
         assert client.get(poll).status_code == 204
+        poll = rested(poll)
         call("add_task", worker="w", task_id="New", family="New", deps=["x"])
         assert list(pipelines(parse(client.get(poll).text))) == ["New", s.PENDING]
+
+
+def test_a_count_that_stands_for_a_few_seconds_is_replaced_although_nothing_else_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(Settings(state_dir=tmp_path))
+    service, client, now = app.extensions["luigiviz"].service, app.test_client(), 1_700_000_000.0
+    monkeypatch.setattr(service, "_clock", lambda: now)
+    for task_id, deps in (("a", []), ("b", []), ("root", ["a", "b"])):
+        service.call("add_task", {"worker": "w", "task_id": task_id, "family": task_id, "deps": deps})
+    service.call("get_work", {"worker": "w"})
+    assert "1 running" in pipelines(parse(client.get("/pipelines").text))["root"].text
+    service.call("get_work", {"worker": "w"})
+    page = parse(client.get("/pipelines").text)
+    assert "1 running" in pipelines(page)["root"].text, "counted again at once: this test shows nothing"
+    poll = page.one("div", id="pipelines")["hx-get"]
+    assert client.get(poll).status_code == 204
+    now += 4
+    assert "2 running" in pipelines(parse(client.get(poll).text))["root"].text
+    app.extensions["luigiviz"].close()
 
 
 def test_without_tasks_it_says_how_to_get_some(look: Look) -> None:
