@@ -60,7 +60,9 @@ def _grid(tasks: Sequence[Task], query: GridQuery) -> GridView:
     params = _params(tasks)
     names = [param.name for param in params]
     across = query.across if query.across in names else _best_across(params)
-    down = query.down if query.down in names and query.down != across else _best_down(tasks, params, across)
+    down = query.down if query.down in names and query.down != across else None
+    if down is None and query.down != "":
+        down = _best_down(tasks, params, across)
     cells: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:
         cells.setdefault((_value(task, down), _value(task, across)), []).append(task)
@@ -68,7 +70,9 @@ def _grid(tasks: Sequence[Task], query: GridQuery) -> GridView:
     rows = sorted({row for row, _ in cells}, key=_natural)
     if any(param.name == across and param.is_date for param in params):
         columns.reverse()
-    shown_columns, shown_rows = columns[: query.max_columns], rows[: query.max_rows]
+    page = max(1, min(query.page, -(-len(columns) // query.max_columns)))
+    shown_columns = columns[(page - 1) * query.max_columns : page * query.max_columns]
+    shown_rows = rows[: query.max_rows]
     visible = {(row, column) for row in shown_rows for column in shown_columns}
     return GridView(
         family=query.family,
@@ -79,6 +83,7 @@ def _grid(tasks: Sequence[Task], query: GridQuery) -> GridView:
         rows=tuple(shown_rows),
         cells={key: _cell(members) for key, members in cells.items() if key in visible},
         total=len(tasks),
+        page=page,
         num_columns=len(columns),
         num_rows=len(rows),
         by_status=dict(Counter(display_status(task) for task in tasks)),

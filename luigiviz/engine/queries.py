@@ -41,6 +41,8 @@ from luigiviz.engine.statuses import (
 from luigiviz.engine.steering import FITS
 from luigiviz.engine.upstream import FLAG_STATUS, upstream_status
 from luigiviz.engine.views import (
+    Blocker,
+    Blockers,
     Candidate,
     FamilyCount,
     GraphNode,
@@ -105,6 +107,16 @@ def duration(task: Task, now: float) -> float | None:
     return None
 
 
+def num_attempts(task: Task) -> int:
+    """Return how often a task was tried, as far as the scheduler remembers."""
+    is_run = task.status in RUN_STATUSES or (task.status == DONE and task.time_running is not None)
+    return len(task.failures or ()) + is_run
+
+
+def _expl(task: Task) -> str | None:
+    return None if task.expl is None else task.expl if isinstance(task.expl, str) else repr(task.expl)
+
+
 def row(task: Task, config: SchedulerConfig, now: float) -> TaskRow:
     """Return a task as a row."""
     return TaskRow(
@@ -126,6 +138,8 @@ def row(task: Task, config: SchedulerConfig, now: float) -> TaskRow:
         status_message=None if task.status_message is None else str(task.status_message),
         progress_percentage=task.progress_percentage,
         num_failures=len(task.failures or ()),
+        num_attempts=num_attempts(task),
+        expl=_expl(task) if task.status in (FAILED, DISABLED) else None,
         re_enable_able=task.status == DISABLED and task.scheduler_disable_time is not None,
         accepts_messages=bool(config.send_messages and task.status == RUNNING and task.accepts_messages),
         batch_id=task.batch_id,
@@ -155,7 +169,7 @@ _SORT_KEYS: dict[str, Callable[[Task, float], Any]] = {
     "added": lambda task, now: task.time,
     "started": lambda task, now: task.time_running or 0.0,
     "duration": lambda task, now: -1.0 if (seconds := duration(task, now)) is None else seconds,
-    "failures": lambda task, now: len(task.failures or ()),
+    "attempts": lambda task, now: (num_attempts(task), len(task.failures or ())),
 }
 
 
@@ -202,12 +216,13 @@ def _candidate(task: Task, action: str) -> Candidate:
         status=display_status(task),
         fits=FITS[action](task),
         by_scheduler=task.scheduler_disable_time is not None,
+        batch_id=task.batch_id if task.status in RUN_STATUSES else None,
     )
 
 
 def _looks_at_tasks(query: TaskQuery) -> bool:
     """Whether the filter asks for more than families and statuses, which have shelves."""
-    return bool(query.search) or query.worker is not None or query.value is not None
+    return bool(query.search or query.worker or query.runner) or query.value is not None
 
 
 def _statuses(query: TaskQuery) -> frozenset[str]:
@@ -236,6 +251,8 @@ def _matching(state: State, query: TaskQuery) -> Callable[[], list[Task]]:
 
     def matches_all(task: Task) -> bool:
         if query.worker is not None and task.worker_running != query.worker:
+            return False
+        if query.runner is not None and query.runner not in task.workers:
             return False
         if query.value is not None and not _has_value(task, query.param, query.value):
             return False
@@ -282,7 +299,7 @@ def task_detail(state: State, task_id: str, now: float) -> TaskDetail | None:
         ),
         num_dependents=len(dependents),
         upstream_status=upstream_status(task, state.dependencies, {}) if task.status == PENDING else "",
-        expl=None if task.expl is None else task.expl if isinstance(task.expl, str) else repr(task.expl),
+        expl=_expl(task),
         stakeholders=tuple(sorted(task.stakeholders)),
         resources_running=task.held_resources,
         retry_at=task.retry if task.status == FAILED and config.retry_delay >= 0 else None,
@@ -328,6 +345,33 @@ def _levels(state: State, task_id: str, depth: int, most: int, *, inverse: bool)
         levels.append(Level(len(levels) + 1, len(following), dict(counts)))
         current = following
     return tuple(levels), bool(current)
+
+
+def blockers(state: State, task_id: str, most: int, shown: int, now: float) -> Callable[[], Blockers]:
+    """Return the FAILED and DISABLED tasks that a waiting task waits for, directly or not.
+
+    Only tasks that are held up themselves are followed, ``most`` of them; ``shown`` of the blockers are described.
+    """
+    tasks, config = state.tasks, state.config
+    found: list[tuple[Task, int]] = []
+    seen, current, distance = {task_id}, [task_id] if task_id in tasks else [], 0
+    while current and len(seen) <= most:
+        distance += 1
+        following: list[str] = []
+        for name in current:
+            for dep_id in sorted(tasks[name].deps):
+                dep = tasks.get(dep_id)
+                if dep is None or dep_id in seen or len(seen) > most:
+                    continue
+                if dep.status in (FAILED, DISABLED):
+                    seen.add(dep_id)
+                    found.append((dep, distance))
+                elif dep.flag:
+                    seen.add(dep_id)
+                    following.append(dep_id)
+        current = following
+    described = tuple(Blocker(row(task, config, now), steps) for task, steps in found[:shown])
+    return lambda: Blockers(described, len(found), len(seen) > most)
 
 
 def roots(state: State, limit: int, now: float) -> tuple[TaskRow, ...]:
@@ -384,6 +428,20 @@ def _worker_view(state: State, worker: Worker, now: float) -> WorkerView:
         running=tuple(row(task, state.config, now) for task in running),
         info=info,
     )
+
+
+def left_to(state: State, worker_id: str, most: int, now: float) -> Callable[[], tuple[TaskRow, ...]]:
+    """Return PENDING tasks that a worker can run: those that could start now first, each by rank."""
+    worker, config = state.workers.get(worker_id), state.config
+    crews = () if worker is None else worker.crews
+    tasks = [task for crew in crews if worker_id in crew.workers_set for task in list(crew.tasks)]
+
+    def first() -> tuple[TaskRow, ...]:
+        pending = (task for task in tasks if task.status == PENDING)
+        chosen = heapq.nsmallest(most, pending, key=lambda task: (task.unfinished > 0, -task.priority, task.time))
+        return tuple(row(task, config, now) for task in chosen)
+
+    return first
 
 
 def _text(value: object) -> str | None:

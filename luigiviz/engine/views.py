@@ -19,7 +19,7 @@ SORT_KEYS = (
     "added",
     "started",
     "duration",
-    "failures",
+    "attempts",
 )
 
 
@@ -69,6 +69,10 @@ class TaskRow:
     progress_percentage: float | None
     #: Failures inside the disable window.
     num_failures: int
+    #: These failures, and the run that goes on or succeeded.
+    num_attempts: int
+    #: The error as the worker sent it; None unless FAILED or DISABLED.
+    expl: str | None
     #: DISABLED by the scheduler (so ``re_enable_task`` works), not by a worker.
     re_enable_able: bool
     #: Whether a message may be sent to it now.
@@ -128,6 +132,25 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocker:
+    """A FAILED or DISABLED task that keeps another one from running."""
+
+    row: TaskRow
+    #: Dependencies between the two, by the shortest way.
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blockers:
+    """What keeps a task from running, nearest first."""
+
+    shown: tuple[Blocker, ...]
+    total: int
+    #: Whether a limit kept some out.
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FamilyCount:
     """A family of the sidebar: tasks by display status."""
 
@@ -167,6 +190,8 @@ class TaskQuery:
     namespace: str | None = None
     #: The worker that runs the tasks, or ran them last.
     worker: str | None = None
+    #: A worker that can run the tasks.
+    runner: str | None = None
     #: Terms that must all occur in the display name, without regard to case; or a task's exact id.
     search: str = ""
     #: A public parameter that must have exactly this value (None: any); with ``param`` "" any parameter may have it.
@@ -202,6 +227,8 @@ class Candidate:
     fits: bool
     #: DISABLED by the scheduler, not by a worker.
     by_scheduler: bool = False
+    #: The batch that it runs in, or runs as; None if it does not.
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,13 +308,15 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class GridQuery:
-    """Which family to lay out, and by which parameters; None: those that fit best."""
+    """Which family to lay out, and by which parameters; None: those that fit best; ``down`` "": one row only."""
 
     family: str
     across: str | None = None
     down: str | None = None
-    #: The first so many columns and rows.
+    #: So many columns make a page; pages count from 1.
+    page: int = 1
     max_columns: int = 60
+    #: The first so many rows.
     max_rows: int = 200
 
 
@@ -324,6 +353,8 @@ class GridView:
     rows: tuple[str, ...]
     #: By (row, column); those without a task are left out.
     cells: Mapping[tuple[str, str], GridCell]
+    #: The page of columns that this is: the one that was asked for, or else the last one.
+    page: int
     #: How many tasks the family has, and how many columns and rows without limits.
     total: int
     num_columns: int

@@ -113,3 +113,20 @@ def test_hidden_parameters_are_no_axis_and_without_parameters_there_is_one_cell(
     assert (view.across, view.down, view.params) == (None, None, ())
     assert view.cells["", ""].count == 3
     assert grid(scheduler.state, GridQuery("Nobody"))() is None
+
+
+def test_one_can_do_without_rows(scheduler: Scheduler) -> None:
+    add(scheduler, ({"date": f"2026-01-0{day}", "n": n} for day in (1, 2) for n in "ab"))
+    assert view_of(scheduler).down == "n"
+    view = view_of(scheduler, down="")
+    assert (view.down, view.rows) == (None, ("",))
+    assert view.cells["", "2026-01-01"].count == 2
+
+
+def test_columns_that_do_not_fit_are_on_further_pages(scheduler: Scheduler) -> None:
+    add(scheduler, ({"n": str(number)} for number in range(25)))
+    pages = [view_of(scheduler, max_columns=10, page=page) for page in (1, 2, 3, 9)]
+    assert [view.page for view in pages] == [1, 2, 3, 3]
+    assert [view.columns[0] for view in pages] == ["0", "10", "20", "20"]
+    assert len(pages[2].columns) == len(pages[2].cells) == 5
+    assert pages[2].num_columns == 25
