@@ -12,6 +12,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from flask import Blueprint, Flask, Response, abort, current_app, redirect, render_template, request, url_for
@@ -31,6 +32,13 @@ SHOWN = 20
 #: Results that can be looked at again, and tasks that each of them names.
 _KEPT_RESULTS = 100
 _KEPT_TASKS = 200
+
+
+class Ref(NamedTuple):
+    """A task to be named, by its name when it was looked at."""
+
+    task_id: str
+    display_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +103,24 @@ ACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Staying:
+    """Tasks that an action leaves as they are, for the same reason."""
+
+    #: In words that follow a number of tasks.
+    reason: str
+    count: int
+    #: The first of them.
+    tasks: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What came of an action."""
 
     action: Action
     changed: int
-    #: Why tasks stayed as they were, in words, with how many.
-    unchanged: tuple[tuple[str, int], ...]
+    #: Which tasks stayed as they were, and why; most of a kind first.
+    unchanged: tuple[Staying, ...]
     #: The first of the tasks that changed.
     tasks: tuple[SteeringResult, ...]
     back: str
@@ -182,7 +201,7 @@ def confirm_selection() -> str:
 
 def _question(action: Action, found: Sequence[Candidate], ticked: Sequence[str] | None) -> str:
     fitting = [one for one in found if one.fits]
-    staying = Counter(_reason(one) for one in found if not one.fits)
+    staying = _staying((_reason(one), one) for one in found if not one.fits)
     by_status = Counter(one.status for one in fitting if one.status is not None)
     choice = query_args(parse_query()) if ticked is None else {"chosen": "ticked"}
     return render_template(
@@ -191,11 +210,22 @@ def _question(action: Action, found: Sequence[Candidate], ticked: Sequence[str] 
         num_found=len(found),
         num_fitting=len(fitting),
         by_status=[(status, by_status[status]) for status in DISPLAY_STATUSES if by_status[status]],
-        staying=staying.most_common(),
+        staying=staying,
         shown=fitting[:SHOWN],
         ticked=[box_value(one.task_id) for one in fitting] if ticked is not None else None,
         do_url=url_for("bulk.do", do=action.key, next=_back(), **choice),
         back=_back(),
+    )
+
+
+def _staying(reasons: Iterable[tuple[str, Candidate]]) -> tuple[Staying, ...]:
+    """Gather tasks that stay as they are by the reason for it."""
+    groups: dict[str, list[Candidate]] = {}
+    for reason, one in reasons:
+        groups.setdefault(reason, []).append(one)
+    return tuple(
+        Staying(reason, len(members), tuple(Ref(one.task_id, one.display_name) for one in members[:SHOWN]))
+        for reason, members in sorted(groups.items(), key=lambda group: -len(group[1]))
     )
 
 
@@ -213,11 +243,19 @@ def do() -> Response:
     """Carry out an action on the ticked tasks (``chosen=ticked``), or on everything that the filter matches."""
     action = _action()
     found = _candidates(action, _ticked() if request.args.get("chosen") == "ticked" else None)
-    staying = Counter(_reason(one) for one in found if not one.fits)
-    results = get_service().steer(action.key, [one.task_id for one in found if one.fits])
-    changed = [result for result in results if result.changed]
-    staying += Counter(_late_reason(result) for result in results if not result.changed)
-    result = Result(action, len(changed), tuple(staying.most_common()), tuple(changed[:_KEPT_TASKS]), _back())
+    fitting = {one.task_id: one for one in found if one.fits}
+    results = get_service().steer(action.key, list(fitting))
+    batches = {fitting[result.task_id].batch_id for result in results if result.changed} - {None}
+    # What runs a batch is released together with its members, before it is their turn.
+    changed = [
+        result
+        for result in results
+        if result.changed or (action.key == RELEASE and fitting[result.task_id].batch_id in batches)
+    ]
+    same = {result.task_id for result in results} - {result.task_id for result in changed}
+    too_late = [(_late_reason(result), fitting[result.task_id]) for result in results if result.task_id in same]
+    staying = _staying([*((_reason(one), one) for one in found if not one.fits), *too_late])
+    result = Result(action, len(changed), staying, tuple(changed[:_KEPT_TASKS]), _back())
     key = _results().put(result)
     response: Response = redirect(url_for("bulk.result", key=key), code=303)  # type: ignore[assignment]
     return response

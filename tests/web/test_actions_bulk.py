@@ -27,6 +27,12 @@ def fail(call: Call, count: int, family: str = "Fam") -> list[str]:
     return ids
 
 
+def unchanged(result: Element) -> dict[str, list[str]]:
+    """What stayed as it was: the first tasks by the reason, with how many there are."""
+    kinds = result.one("div", id="unchanged").all("details")
+    return {kind.one("summary").text: [item["data-task-id"] for item in kind.all("li")] for kind in kinds}
+
+
 def statuses(service: Service, family: str = "Fam") -> dict[str, int]:
     return next((dict(count.by_status) for count in service.families() if count.family == family), {})
 
@@ -79,8 +85,12 @@ class TestEverythingThatMatches:
             detail = service.task_detail(task_id)
             assert detail is not None
             assert (task_id, detail.row.status) == (task_id, status)
-        reasons = {item.text for item in result.one("ul", id="unchanged").all("li")}
-        assert any(reason.endswith(" pending") for reason in reasons)
+        stayed = unchanged(result)
+        assert any(reason.endswith(" pending") for reason in stayed)
+        fitting = int(question.one("section", id="bulk")["data-count"])
+        assert result.one("section", id="bulk-result")["data-changed"] == str(fitting)
+        assert s.PENDING in {task_id for tasks in stayed.values() for task_id in tasks}
+        assert not set(changes) & {task_id for tasks in stayed.values() for task_id in tasks}
 
     def test_if_nothing_fits_there_is_nothing_to_press(self, look: Look, call: Call) -> None:
         call("add_task", worker="w", task_id="P", family="Fam")
@@ -125,7 +135,9 @@ class TestTickedTasks:
         call("mark_as_done", task_id=ids[0])
         result = submit(client, question)
         assert result.one("section", id="bulk-result")["data-changed"] == "2"
-        assert [item.text for item in result.one("ul", id="unchanged").all("li")] == ["1 done"]
+        assert unchanged(result) == {"1 done": [ids[0]]}
+        link = result.one("div", id="unchanged").one("a")
+        assert link["href"] == f"/tasks/{ids[0]}"
         assert statuses(service) == {"PENDING": 2, "DONE": 1}
 
     def test_without_a_ticked_box_nothing_is_asked_for(self, client: FlaskClient, call: Call) -> None:
