@@ -98,7 +98,13 @@ def index() -> BaseResponse | str:
     if wanted and service.task_detail(wanted) is not None:
         return redirect(graph_url(wanted))
     found = service.task_page(TaskQuery(search=wanted, page_size=_LISTED)) if wanted else None
-    return render_template("graph/index.html", wanted=wanted, found=found, roots=service.roots(limit=_LISTED))
+    return render_template(
+        "graph/index.html",
+        wanted=wanted,
+        found=found,
+        roots=service.roots(limit=_LISTED),
+        scheduler_url=request.url_root.rstrip("/"),
+    )
 
 
 @bp.get("/graph/<taskid:task_id>")

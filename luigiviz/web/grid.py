@@ -46,10 +46,15 @@ def _query(family: str) -> GridQuery:
     columns = request.args.get("columns", str(_DEFAULT_COLUMNS))
     if not columns.isdecimal() or int(columns[:6]) not in COLUMN_COUNTS:
         abort(400, f"A grid can have {', '.join(map(str, COLUMN_COUNTS))} columns, not {columns[:40]!r}.")
+    page = request.args.get("page", "1")
+    if not page.isdecimal() or not 1 <= int(page[:9]) <= 1_000_000:
+        abort(400, f"There is no page {page[:40]!r}.")
     return GridQuery(
         family,
         across=request.args.get("across") or None,
-        down=request.args.get("down") or None,
+        # Empty: no rows; left out: what fits best.
+        down=request.args.get("down"),
+        page=int(page),
         max_columns=int(columns),
     )
 
@@ -59,14 +64,16 @@ def _context(query: GridQuery) -> dict[str, object] | None:
     view = get_service().read(lambda state, _now: grids.grid(state, query))
     if view is None:
         return None
-    args = {"across": query.across, "down": query.down, "columns": query.max_columns}
-    args |= {"v": overview.version, "rests": rest_until(overview)}
+    args: dict[str, object] = {"across": query.across, "down": query.down, "columns": query.max_columns}
+    poll_args = args | ({"page": view.page} if view.page > 1 else {})
+    poll_args |= {"v": overview.version, "rests": rest_until(overview)}
     return {
         "view": view,
         "query": query,
         "letters": LETTERS,
         "column_counts": COLUMN_COUNTS,
-        "poll_url": url_for("grid.table", family=query.family, **args),  # type: ignore[arg-type]
+        "page_link": lambda number: grid_url(query.family, **args, page=number),
+        "poll_url": url_for("grid.table", family=query.family, **poll_args),  # type: ignore[arg-type]
     }
 
 
@@ -77,7 +84,7 @@ def index() -> BaseResponse | str:
     if family:
         return show(family)
     families = [family for family in get_service().families() if family.family]
-    return render_template("grid/index.html", families=families)
+    return render_template("grid/index.html", families=families, scheduler_url=request.url_root.rstrip("/"))
 
 
 @bp.get("/grid/<taskid:family>")

@@ -13,6 +13,7 @@ from luigiviz.web.urls import grid_url
 from tests.support import scene as s
 from tests.support.html import parse
 from tests.web.conftest import Look, rested
+from tests.web.test_pages import rows
 
 Call = Callable[..., Any]
 
@@ -51,6 +52,26 @@ class TestGrid:
         assert len(table.one("tbody").all("tr")) == 30
         assert len(look("/grid/etl.Load?columns=30").one("thead").all("th")) == 31
 
+    def test_without_rows_a_cell_is_for_a_date_and_leads_to_its_tasks(self, look: Look) -> None:
+        page = look("/grid/etl.Load?down=")
+        [row] = page.one("tbody").all("tr")
+        failed = row.one("a", data_status="FAILED")
+        assert failed.one("sub").text == "2"
+        assert set(rows(look(failed["href"]))) == {"etl.Load_9_asia", "etl.Load_9_europe"}
+        assert not [option for option in page.one("select", id="down").all("option") if "selected" in option.attributes]
+        assert page.one("select", id="down").all("option")[0].text == "nothing"
+        assert "down=&" in page.one("div", id="grid")["hx-get"]
+
+    def test_older_columns_are_on_the_next_page_which_polls_for_itself(self, look: Look, call: Call) -> None:
+        for day in (1, 2, 3):
+            call("add_task", worker="w", task_id=f"O_{day}", family="etl.Load", params={"date": f"2026-10-0{day}"})
+        page = look("/grid/etl.Load?columns=30")
+        assert "1\u201330 of 61 columns" in page.one("nav", aria_label="Pages").text
+        older = look(page.one("a", rel="next")["href"])
+        columns = [cell.text for cell in older.one("thead").all("th", scope="col")][1:]
+        assert (columns[0], len(columns)) == ("2026-10-31", 30)
+        assert "page=2" in older.one("div", id="grid")["hx-get"]
+
     def test_polls_are_answered_204_until_something_changes(self, look: Look, client: FlaskClient, call: Call) -> None:
         poll = look("/grid/etl.Load?across=region").one("div", id="grid")["hx-get"]
         assert client.get(poll).status_code == 204
@@ -82,4 +103,5 @@ def test_an_unknown_family_is_answered_404_and_nonsense_400(client: FlaskClient,
     assert client.get("/grid/Nobody").status_code == 404
     call("add_task", worker="w", task_id="T", family="F")
     assert client.get("/grid/F?columns=7").status_code == 400
+    assert client.get("/grid/F?page=0").status_code == 400
     assert client.get("/grid/F?across=nothing").status_code == 200
