@@ -11,13 +11,16 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 
 from luigiviz.engine.errors import InvalidArgumentError
 from luigiviz.engine.statuses import DONE, PENDING
-from luigiviz.web.current import get_service
+from luigiviz.web.current import get_service, get_settings
 from luigiviz.web.urls import local_url, task_url, with_query
 
 bp = Blueprint("actions", __name__, url_prefix="/actions")
 
 #: More processes than any worker machine has; a typing mistake must not start a thousand.
 MAX_PROCESSES = 1000
+
+#: Characters of a user's name that are kept.
+MAX_NAME = 200
 
 
 def _wanted(name: str) -> str:
@@ -98,12 +101,20 @@ def mark_as_done() -> Response:
     return _back("marked-done" if status == DONE else "not-marked-done")
 
 
+def _who_asks() -> str:
+    """The user as the server or a trusted proxy knows it, or else the address that the request came from."""
+    name = request.remote_user
+    if not name and get_settings().trusted_proxies:
+        name = request.headers.get("X-Forwarded-User", "").strip()
+    return (name or request.remote_addr or "somebody")[:MAX_NAME]
+
+
 @bp.post("/pause")
 def pause() -> Response:
     """Hand out no more work."""
     if not get_service().overview().pause_enabled:
         abort(403, "Pausing is switched off in the configuration (pause_enabled).")
-    get_service().pause(request.remote_user or request.remote_addr or "somebody")
+    get_service().pause(_who_asks())
     return _back("paused")
 
 
