@@ -19,6 +19,7 @@ EVERYTHING = TaskQuery(
     family="F",
     namespace="n",
     worker="w",
+    runner="r",
     search="s",
     param="p",
     value="v",

@@ -11,6 +11,7 @@ from flask import Flask, g, has_app_context, has_request_context
 from markupsafe import Markup, escape
 
 from luigiviz.web.current import get_settings
+from luigiviz.web.rerun import error_line, short_error
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -23,7 +24,20 @@ _SEAM = re.compile(r"(?<=[._])(?=[^._])|(?<=[a-z0-9])(?=[A-Z])")
 
 def init_app(app: Flask) -> None:
     """Register the filters with the app's templates."""
-    for writer in (timestamp, clock, utc, iso, ago, duration, number, whole, short_worker, breakable):
+    for writer in (
+        timestamp,
+        clock,
+        utc,
+        iso,
+        ago,
+        duration,
+        number,
+        whole,
+        short_worker,
+        breakable,
+        error_line,
+        short_error,
+    ):
         app.add_template_filter(writer)
     app.add_template_global(zone_name)
     app.add_template_global(_now, "now")

@@ -33,7 +33,7 @@ COLUMNS = (
     Column("started", "Started", "when", usual=False),
     Column("updated", "Updated", "when"),
     Column("duration", "Duration", "right"),
-    Column("failures", "Fails", "right num"),
+    Column("attempts", "Tries", "right num"),
 )
 assert {column.key for column in COLUMNS} == set(SORT_KEYS)
 
@@ -45,7 +45,7 @@ DEFAULT_PAGE_SIZE = 50
 _LARGEST_PAGE = 1_000_000_000
 
 #: Columns whose largest values one wants to see first.
-_DESCENDING_FIRST = frozenset({"updated", "added", "started", "priority", "duration", "failures"})
+_DESCENDING_FIRST = frozenset({"updated", "added", "started", "priority", "duration", "attempts"})
 
 #: More families than a sidebar can hold; the rest is found by search.
 MAX_FAMILIES = 400
@@ -69,6 +69,7 @@ def parse_query() -> TaskQuery:
             family=args.get("family") or None,
             namespace=args.get("ns"),
             worker=args.get("worker") or None,
+            runner=args.get("runner") or None,
             search=args.get("q", "").strip(),
             param=args.get("param", "").strip(),
             value=args.get("value") or None,
@@ -115,6 +116,8 @@ def query_args(query: TaskQuery) -> dict[str, object]:
         args["ns"] = query.namespace
     if query.worker is not None:
         args["worker"] = query.worker
+    if query.runner is not None:
+        args["runner"] = query.runner
     if query.search:
         args["q"] = query.search
     if query.value is not None:
@@ -210,7 +213,7 @@ class TableLinks:
 
 
 #: What chooses tasks, and not which of them are shown where.
-_FILTER_FIELDS = ("statuses", "family", "namespace", "worker", "search", "param", "value")
+_FILTER_FIELDS = ("statuses", "family", "namespace", "worker", "runner", "search", "param", "value")
 
 #: What people read for each sort key.
 SORT_WORDS = {column.key: column.word for column in COLUMNS}

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from luigiviz.engine import queries
 from luigiviz.engine.statuses import BATCH_RUNNING, DISABLED, FAILED, RUNNING
-from luigiviz.engine.views import TaskDetail, TaskRow
+from luigiviz.engine.views import Blockers, TaskDetail, TaskRow
 from luigiviz.store.errors import HistoryUnavailableError
 from luigiviz.web.current import get_history, get_service
 from luigiviz.web.filters import duration
@@ -42,6 +42,10 @@ MARKABLE = frozenset({RUNNING, FAILED, DISABLED})
 #: Levels of dependencies, and tasks each way, that a task's page counts.
 LEVELS = 5
 MAX_AROUND = 2000
+
+#: What blocks a task: tasks that are looked at, and those that are named.
+MAX_BLOCKED = 5000
+NAMED_BLOCKERS = 10
 
 #: Past attempts on a task's page.
 ATTEMPTS = 10
@@ -183,10 +187,17 @@ def _detail_context(detail: TaskDetail) -> dict[str, object]:
         "silence": _silences([row]).get(row.worker_running or ""),
         "usual": usual_seconds([row.family]).get(row.family),
         "around": get_service().read(lambda state, _now: queries.surroundings(state, row.task_id, LEVELS, MAX_AROUND)),
+        "blockers": _blockers(row.task_id),
         "never": NEVER,
         "back": task_url(row.task_id),
         "live_url": url_for("tasks.live", task_id=row.task_id, v=overview.version, until=valid_until(overview, (row,))),
     }
+
+
+def _blockers(task_id: str) -> Blockers:
+    return get_service().read(
+        lambda state, now: queries.blockers(state, task_id, MAX_BLOCKED, NAMED_BLOCKERS, now),
+    )
 
 
 @bp.get("/tasks/<taskid:task_id>")

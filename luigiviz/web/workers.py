@@ -147,6 +147,7 @@ def _detail_context(name: str) -> dict[str, object]:
         "worker": worker,
         "failed": failed,
         "done": done,
+        "left": get_service().read(lambda state, now: queries.left_to(state, name, LISTED, now)),
         "usual": usual_seconds(row.family for row in (*running, *done.rows)),
         "late": {name} if worker is not None and is_late(worker, overview.now) else set(),
         "poll_url": url_for("workers.live", worker=name, v=overview.version, until=valid_until(overview, running)),

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from luigiviz.engine.statuses import DISPLAY_STATUSES
+from luigiviz.engine.views import SORT_KEYS
 from luigiviz.service import Service
 from luigiviz.web.live import NEWS
 from luigiviz.web.urls import graph_url, task_url
@@ -121,7 +122,7 @@ class TestDashboard:
         call("add_task", worker="w", task_id="T", family="T")
         assert list(rows(look("/tasks?page=7"))) == ["T"]
 
-    @pytest.mark.parametrize("key", ["status", "family", "params", "priority", "worker", "updated", "duration"])
+    @pytest.mark.parametrize("key", SORT_KEYS)
     @pytest.mark.usefixtures("scene")
     def test_every_column_sorts_both_ways(self, look: Look, key: str) -> None:
         up = list(rows(look(f"/tasks?sort={key}&order=asc&size=100")))
@@ -146,6 +147,19 @@ class TestDashboard:
     @pytest.mark.usefixtures("scene")
     def test_the_title_counts_what_needs_a_look(self, look: Look) -> None:
         assert look("/workers").one("title").text == "(1 failed, 1 disabled) Workers · luigiviz"
+
+    @pytest.mark.usefixtures("scene")
+    def test_a_screen_reader_is_told_when_these_counts_change(self, look: Look, call: Callable[..., Any]) -> None:
+        poll = look("/workers").one("div", id="scheduler-state")["hx-get"]
+        s.finish_task(call, "w", "Bad", "FAILED", family="F")
+        told = look(poll).one("p", id="trouble")
+        assert (told["role"], told.text) == ("status", "(2 failed, 1 disabled)")
+
+
+@pytest.mark.parametrize("url", ["/tasks", "/pipelines", "/graph", "/grid", "/workers"])
+def test_a_page_without_tasks_has_the_line_that_runs_a_first_pipeline(look: Look, url: str) -> None:
+    command = look(url).one("pre", class_="command").text
+    assert command == "luigi --module examples.hello HelloPipeline --scheduler-url http://localhost"
 
 
 class TestTaskPage:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from luigiviz.app import create_app
 from luigiviz.config import Settings
@@ -73,6 +74,32 @@ class TestSurroundings:
     @pytest.mark.usefixtures("scene")
     def test_a_single_level_is_told_by_the_list_alone(self, look: Look) -> None:
         assert not look(f"/tasks/{s.FAILED}").all("section", aria_labelledby="upstream-heading")
+
+
+@pytest.mark.usefixtures("scene")
+class TestBlockers:
+    def test_a_task_that_is_held_up_names_what_holds_it_up_with_its_error_and_the_button(
+        self, look: Look, client: FlaskClient
+    ) -> None:
+        section = look(f"/tasks/{s.UPSTREAM_FAILED}").one("section", id="blockers")
+        [item] = section.all("li")
+        assert (item["data-task-id"], item["data-status"]) == (s.FAILED, "FAILED")
+        assert "1 step upstream" in item.text
+        error = item.one("a", class_="errtext")
+        assert error.one("bdi").text == f"ValueError: {s.SCRIPT} “no euros”"
+        assert error["href"] == f"/tasks/{s.FAILED}#error"
+        answer = client.post(item.one("form")["action"])
+        assert answer.headers["Location"] == f"/tasks/{s.UPSTREAM_FAILED}?notice=forgiven"
+        assert not look(f"/tasks/{s.UPSTREAM_FAILED}").all("section", id="blockers")
+
+    def test_what_the_scheduler_disabled_can_be_enabled_from_there(self, look: Look) -> None:
+        section = look(f"/tasks/{s.UPSTREAM_DISABLED}").one("section", id="blockers")
+        assert [item["data-task-id"] for item in section.all("li")] == [s.DISABLED]
+        assert section.one("button").text == "Re-enable marketing.Newsletter"
+
+    def test_what_nothing_holds_up_says_nothing(self, look: Look) -> None:
+        for task_id in (s.FAILED, s.DONE, s.PENDING, s.RUNNING):
+            assert not look(f"/tasks/{task_id}").all("section", id="blockers")
 
 
 class TestLog:
@@ -146,6 +173,7 @@ class TestPhantoms:
         assert "is silent for 45 s" in note.text
         assert "do=release&task_id=T" in note.all("a")[1]["href"]
         row = page_of(app, "/tasks").one("tbody", id="task-rows").all("tr")[0]
+        assert "do=release&task_id=T" in row.one("a", title="Release…")["href"]
         assert "silent for 45 s" in next(cell for cell in row.all("td") if cell["data-label"] == "Worker").text
         del state.workers["quiet"]
         assert "is not connected" in page_of(app, "/tasks/T").one("p", id="phantom").text

@@ -24,20 +24,20 @@ def headers(page: Element) -> list[str]:
 @pytest.mark.usefixtures("scene")
 class TestColumns:
     def test_the_usual_columns_are_shown(self, look: Look) -> None:
-        usual = "Status Family Parameters Resources Prio. Worker Updated Duration Fails"
+        usual = "Status Family Parameters Resources Prio. Worker Updated Duration Tries"
         assert headers(look("/tasks")) == usual.split()
 
     def test_the_url_says_which_columns_to_show_and_every_link_keeps_them(self, look: Look) -> None:
-        page = look("/tasks?col=status&col=started&col=failures&status=FAILED")
-        assert headers(page) == ["Status", "Family", "Started", "Fails"]
+        page = look("/tasks?col=status&col=started&col=attempts&status=FAILED")
+        assert headers(page) == ["Status", "Family", "Started", "Tries"]
         for link in (
             page.one("a", id="status-DONE"),
             page.one("th", aria_sort="none", class_="fam").one("a"),
             next(chip for chip in page.all("a", class_="chip")),
         ):
-            assert headers(look(link["href"])) == ["Status", "Family", "Started", "Fails"]
+            assert headers(look(link["href"])) == ["Status", "Family", "Started", "Tries"]
         poll = page.one("tbody", id="task-rows")["hx-get"]
-        assert "col=status&col=family&col=started&col=failures" in poll
+        assert "col=status&col=family&col=started&col=attempts" in poll
 
     def test_all_columns_can_be_shown(self, look: Look) -> None:
         page = look("/tasks?" + "&".join(f"col={column.key}" for column in COLUMNS))
@@ -91,6 +91,28 @@ class TestFilters:
         found = rows(look(f"/tasks?{urlencode({'worker': s.SECOND_WORKER})}"))
         assert set(found) == {*s.BATCH_MEMBERS, s.BATCH}
 
+    def test_by_a_worker_that_can_run_them(self, look: Look) -> None:
+        from urllib.parse import urlencode
+
+        page = look(f"/tasks?{urlencode({'runner': s.WORKER, 'status': 'PENDING'})}")
+        assert set(rows(page)) == {s.PENDING}
+        chip = next(chip for chip in page.all("a", class_="chip") if "Can run on" in chip.text)
+        assert len(rows(look(chip["href"]))) > 1
+
+    def test_what_failed_can_be_retried_as_a_whole_with_one_click(self, look: Look) -> None:
+        assert not look("/tasks").all("a", id="all-forgive")
+        question = look(look("/tasks?status=FAILED&family=warehouse.Clean").one("a", id="all-forgive")["href"])
+        assert question.one("section", id="bulk")["data-count"] == "1"
+        question = look(look("/tasks?status=DISABLED").one("a", id="all-re-enable")["href"])
+        assert question.one("h1").text == "Re-enable 1 task?"
+
+    def test_a_failed_row_says_what_went_wrong_and_has_a_button_with_a_word(self, look: Look) -> None:
+        [row] = [row for row in look("/tasks?status=FAILED").all("tr") if row.get("data-task-id")]
+        error = row.one("a", class_="errtext")
+        assert error.one("bdi").text == f"ValueError: {s.SCRIPT} “no euros”"
+        assert error["href"] == f"/tasks/{s.FAILED}#error"
+        assert row.one("button").text == "Retry warehouse.Clean"
+
     def test_a_namespace_of_the_sidebar_filters_and_a_chip_takes_it_off(self, look: Look) -> None:
         page = look("/tasks")
         link = next(link for link in page.one(id="families").all("a") if link.text.startswith("all of ingest"))
@@ -138,6 +160,11 @@ def test_a_run_that_takes_much_longer_than_usual_is_marked(tmp_path: Any) -> Non
     s.run_task(lambda method, **arguments: parts.service.call(method, arguments), "w", "F_9")
     page = parse(app.test_client().get("/tasks").text)
     assert page.one("span", class_="usual").text == "usually 1 min 00 s"
+    state = parts.service.read(lambda state, _now: lambda: state)
+    state.tasks["F_9"].time_running -= 121
+    late = parse(app.test_client().get("/tasks").text).one("span", class_="usual--long")
+    assert late.text == "usually 1 min 00 s"
+    assert late.one("svg")["aria-label"] == "unusually long:"
     parts.close()
 
 

@@ -96,6 +96,23 @@ class TestOne:
         assert s.DONE in lists["Done by it"]
         assert page.one("input", id="steer-n")["value"] == "2"
 
+    def test_what_is_left_to_it_is_named_on_its_page_and_linked_from_its_card(
+        self, look: Look, app: Flask, call: Call
+    ) -> None:
+        for number in range(25):
+            call("add_task", worker=s.SECOND_WORKER, task_id=f"L_{number:02}", family="L", priority=number)
+        with app.test_request_context():
+            left = look(worker_url(s.SECOND_WORKER)).one("section", id="left")
+        assert left.one("h2").text == "Has left 25"
+        assert [item["data-task-id"] for item in left.all("li")] == [f"L_{number:02}" for number in range(24, 4, -1)]
+        assert "only it can run this" in left.all("li")[0].text
+        everything = look(next(link["href"] for link in left.all("a") if link.text == "All 25"))
+        assert "1\u201325 of 25 tasks" in everything.one(id="pager").text
+        card = next(card for card in look("/workers").all("article") if card["data-worker-id"] == s.SECOND_WORKER)
+        link = card.one("dl", class_="tiles").one("a")
+        assert link.text == "25 pending tasks of etl-08.example"
+        assert "1\u201325 of 25 tasks" in look(link["href"]).one(id="pager").text
+
     def test_tasks_and_workers_link_to_each_other(self, look: Look) -> None:
         link = look(f"/tasks/{s.FAILED}").one("section", id="error").one("a", class_="worker")
         page = look(link["href"])
@@ -153,6 +170,27 @@ class TestPause:
         banner = look("/workers").one("p", id="paused-banner")
         assert "by 192.0.2.7" in banner.text
         assert banner.one("time")["title"].endswith(" UTC")
+
+    @pytest.mark.parametrize(("trusted", "who"), [(1, "Grace Hopper"), (0, "192.0.2.7")])
+    def test_a_trusted_proxy_says_who_the_user_is(self, tmp_path: Path, trusted: int, who: str) -> None:
+        app = create_app(Settings(state_dir=tmp_path, trusted_proxies=trusted))
+        client, headers = app.test_client(), {"X-Forwarded-User": "Grace Hopper"}
+        client.post("/actions/pause", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+        assert f"by {who}." in parse(client.get("/workers").text).one("p", id="paused-banner").text
+        app.extensions["luigiviz"].close()
+
+    def test_a_restart_keeps_the_pause_and_who_made_it_when(self, tmp_path: Path) -> None:
+        banners: list[Element] = []
+        for _ in range(2):
+            app = create_app(Settings(state_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/state.db"))
+            client = app.test_client()
+            if not banners:
+                client.post("/actions/pause", environ_base={"REMOTE_ADDR": "192.0.2.7"})
+            banners.append(parse(client.get("/workers").text).one("p", id="paused-banner"))
+            app.extensions["luigiviz"].close()
+        before, after = banners
+        assert "by 192.0.2.7" in after.text
+        assert after.one("time")["datetime"] == before.one("time")["datetime"]
 
     def test_a_client_of_the_api_does_not_say_who_it_is(self, look: Look, call: Call) -> None:
         call("pause")
