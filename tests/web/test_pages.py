@@ -168,6 +168,7 @@ class TestTaskPage:
         page = look(f"/tasks/{s.FAILED}")
         assert page.one("div", id="task")["data-status"] == "FAILED"
         assert page.one("pre", id="trace").raw_text == s.ERROR
+        assert page.one("p", id="cause").text == f"ValueError: {s.SCRIPT} “no euros”"
         assert [button.text for button in page.all("button", id="act-forgive")] == ["Retry now"]
         assert page.one("a", id="act-done").text == "Mark as done…"
         assert page.one("a", id="act-graph")["href"] == f"/graph/{s.FAILED}"
