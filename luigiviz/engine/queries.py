@@ -434,10 +434,10 @@ def left_to(state: State, worker_id: str, most: int, now: float) -> Callable[[],
     """Return PENDING tasks that a worker can run: those that could start now first, each by rank."""
     worker, config = state.workers.get(worker_id), state.config
     crews = () if worker is None else worker.crews
-    tasks = [task for crew in crews if worker_id in crew.workers_set for task in list(crew.tasks)]
+    shares = [list(crew.tasks) for crew in crews if worker_id in crew.workers_set]
 
     def first() -> tuple[TaskRow, ...]:
-        pending = (task for task in tasks if task.status == PENDING)
+        pending = (task for tasks in shares for task in tasks if task.status == PENDING)
         chosen = heapq.nsmallest(most, pending, key=lambda task: (task.unfinished > 0, -task.priority, task.time))
         return tuple(row(task, config, now) for task in chosen)
 
