@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -350,16 +350,24 @@ def _levels(state: State, task_id: str, depth: int, most: int, *, inverse: bool)
 def blockers(state: State, task_id: str, most: int, shown: int, now: float) -> Callable[[], Blockers]:
     """Return the FAILED and DISABLED tasks that a waiting task waits for, directly or not.
 
-    Only tasks that are held up themselves are followed, ``most`` of them; ``shown`` of the blockers are described.
+    Only tasks that are held up themselves are followed, ``most`` of them; ``shown`` of the blockers are described. The
+    state may change during the walk: it reads single attributes of tasks, and ``deps`` is replaced as a whole.
     """
     tasks, config = state.tasks, state.config
+    return lambda: _blockers(tasks, config, task_id, most, shown, now)
+
+
+def _blockers(
+    tasks: Mapping[str, Task], config: SchedulerConfig, task_id: str, most: int, shown: int, now: float
+) -> Blockers:
     found: list[tuple[Task, int]] = []
-    seen, current, distance = {task_id}, [task_id] if task_id in tasks else [], 0
+    start = tasks.get(task_id)
+    seen, current, distance = {task_id}, [] if start is None else [start], 0
     while current and len(seen) <= most:
         distance += 1
-        following: list[str] = []
-        for name in current:
-            for dep_id in sorted(tasks[name].deps):
+        following: list[Task] = []
+        for task in current:
+            for dep_id in sorted(task.deps):
                 dep = tasks.get(dep_id)
                 if dep is None or dep_id in seen or len(seen) > most:
                     continue
@@ -368,10 +376,10 @@ def blockers(state: State, task_id: str, most: int, shown: int, now: float) -> C
                     found.append((dep, distance))
                 elif dep.flag:
                     seen.add(dep_id)
-                    following.append(dep_id)
+                    following.append(dep)
         current = following
     described = tuple(Blocker(row(task, config, now), steps) for task, steps in found[:shown])
-    return lambda: Blockers(described, len(found), len(seen) > most)
+    return Blockers(described, len(found), len(seen) > most)
 
 
 def roots(state: State, limit: int, now: float) -> tuple[TaskRow, ...]:

@@ -41,12 +41,12 @@ def is_unchanged() -> bool:
     service = get_service()
     if known is None:
         return False
-    if rests is not None and service.overview().now < rests:
+    if rests is not None and service.now() < rests:
         return True
     if known != service.version():
         return False
     until = request.args.get("until", type=int)
-    return until is None or service.overview().now < until
+    return until is None or service.now() < until
 
 
 def valid_until(overview: Overview, rows: Iterable[TaskRow] = ()) -> int:
