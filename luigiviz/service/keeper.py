@@ -280,4 +280,6 @@ def _collector_at_rest() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            # Else the first collection would look at all of them, for seconds.
+            gc.freeze()
             gc.enable()

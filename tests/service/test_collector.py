@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from bench.restart import fill
+from luigiviz.service import Service
 from luigiviz.service.collector import Collector
+from tests.service.conftest import WatchedStore
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +54,12 @@ def test_old_circles_are_collected_now_and_then() -> None:
     now = 601.0
     collector.look(5)
     assert gc.get_stats()[2]["collections"] == collected + 1
+
+
+def test_what_is_loaded_at_the_start_is_never_in_sight(store: WatchedStore, keep: Callable[..., Service]) -> None:
+    store.open()
+    assert store.try_to_lead()
+    fill(store, 1_000)
+    before = gc.get_freeze_count()
+    keep()
+    assert gc.get_freeze_count() > before + 1_000

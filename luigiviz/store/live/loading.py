@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain, groupby
-from operator import itemgetter
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Table, cast, func, select
@@ -16,6 +16,9 @@ from luigiviz.store.live.codec import read_document, read_text
 
 #: Rows that are fetched at a time.
 _PAGE = 500
+
+#: Comes after all edges.
+_NO_EDGE = (math.inf, "")
 
 Document = dict[str, Any]
 
@@ -40,26 +43,25 @@ def load_tasks(connection: Connection) -> Iterator[tuple[Document, tuple[str, ..
     """
     columns = schema.dependencies.c
     edges = select(columns.task_seq, columns.dep_id).order_by(columns.task_seq, columns.position)
-    by_owner = groupby(_stream(connection, edges), key=itemgetter(0))
-    nobody: tuple[int | None, Iterable[tuple[int, str]]] = (None, ())
-    owner, group = next(by_owner, nobody)
+    left = _stream(connection, edges)
+    owner, dep_id = next(left, _NO_EDGE)
     document_column: ColumnElement[Any] = schema.tasks.c.document
     if connection.dialect.name == "sqlite":
         # JSON is read from bytes, which SQLite has already.
         document_column = cast(document_column, LargeBinary)
     tasks = select(schema.tasks.c.seq, document_column).order_by(schema.tasks.c.seq)
     for seq, text in _stream(connection, tasks):
-        while owner is not None and owner < seq:
-            owner, group = next(by_owner, nobody)
+        while owner < seq:
+            owner, dep_id = next(left, _NO_EDGE)
         try:
             document = read_document(text)
         except ValueError as error:
             raise _unreadable(schema.tasks, seq, error) from error
-        if owner == seq:
-            yield document, tuple([read_text(dep_id) if dep_id < " " else dep_id for _, dep_id in group])
-            owner, group = next(by_owner, nobody)
-        else:
-            yield document, ()
+        deps = []
+        while owner == seq:
+            deps.append(read_text(dep_id) if dep_id < " " else dep_id)
+            owner, dep_id = next(left, _NO_EDGE)
+        yield document, tuple(deps)
 
 
 def load_documents(connection: Connection, table: Table) -> list[Document]:

@@ -7,13 +7,12 @@ start; the columns beside it repeat what one would ask for in SQL. Migrations (`
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table, Text
-from sqlalchemy.dialects.mysql import LONGTEXT
 
 #: The table in which alembic notes the version of this schema; other users of the database have their own.
 VERSION_TABLE = "luigiviz_schema"
 
-#: Text of any length; MySQL's TEXT ends at 64 kB.
-_LONG = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+#: Text of any length; MySQL's TEXT ends at 64 kB, and with this length becomes its LONGTEXT.
+_LONG = Text().with_variant(Text(2**32 - 1), "mysql", "mariadb")
 
 #: In SQLite only this name makes the key the number of the row itself, instead of an index beside the table.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
