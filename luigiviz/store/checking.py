@@ -15,7 +15,8 @@ from luigiviz.store.database import connect_to_read, open_engine
 from luigiviz.store.errors import LiveStateRefusedError
 from luigiviz.store.live import schema
 from luigiviz.store.live.codec import for_column, number_for_column, read_document, read_text
-from luigiviz.store.live.opening import HEAD, explain, sqlite_file
+from luigiviz.store.live.diagnosis import diagnose
+from luigiviz.store.live.opening import HEAD, sqlite_file
 
 Document = dict[str, Any]
 
@@ -81,7 +82,7 @@ def look_through(url: str) -> Findings:
             findings.note(_read_values(connection, findings.values))
             return findings
     except DBAPIError as error:
-        raise explain(engine, error) from error
+        raise diagnose(engine, error) from error
     finally:
         engine.dispose()
 

@@ -215,7 +215,7 @@ def test_the_history_may_live_beside_and_is_left_alone(url: str, engine: Engine)
 
 def test_a_server_that_is_away_is_told_from_a_database_that_is_refused(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://nobody@/none?host={tmp_path}"
-    with engine_for(url) as engine, pytest.raises(LiveStateUnavailableError, match="does not answer"):
+    with engine_for(url) as engine, pytest.raises(LiveStateUnavailableError, match="connection"):
         upgrade_schema(engine)
 
 
@@ -226,7 +226,7 @@ def test_a_database_in_which_no_tables_may_be_made_is_refused(postgres_url: str)
             connection.execute(text("CREATE ROLE guest LOGIN"))
         try:
             guest = engine.url.set(username="guest").render_as_string(hide_password=False)
-            with engine_for(guest) as theirs, pytest.raises(LiveStateRefusedError, match="allowed to make tables"):
+            with engine_for(guest) as theirs, pytest.raises(LiveStateRefusedError, match="allowed to make"):
                 upgrade_schema(theirs)
         finally:
             with engine.begin() as connection:

@@ -20,8 +20,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from luigiviz.store.database import is_memory, open_engine
-from luigiviz.store.errors import LiveStateRefusedError, LiveStateUnavailableError, LostLeadershipError
+from luigiviz.store.errors import LiveStateRefusedError, LostLeadershipError
 from luigiviz.store.live import loading, schema
+from luigiviz.store.live.diagnosis import diagnose, in_one_line
 from luigiviz.store.live.filelock import FileLock
 from luigiviz.store.live.lease import Lease, epoch_holder, give_sign_of_life, read_lease, take_lease
 from luigiviz.store.live.opening import upgrade_schema
@@ -37,8 +38,6 @@ _SQLITE = {"full": "FULL", "normal": "NORMAL", "relaxed": "NORMAL"}
 _LOG_PAGES = 20_000
 #: PostgreSQL's ``synchronous_commit``; without an entry the server's own setting holds.
 _POSTGRESQL = {"full": "on", "relaxed": "off"}
-#: What SQLite says of a file that no waiting will mend.
-_BEYOND_REPAIR = ("malformed", "not a database", "no such table", "no such column")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class LiveStore:
                 with self._engine.begin() as connection:
                     give_sign_of_life(connection, self._epoch, holder="")
             except (SQLAlchemyError, LostLeadershipError) as error:
-                logger.info("The lead could not be given up, others will take it in a while: %s", _short(error))
+                logger.info("The lead could not be given up, others will take it in a while: %s", in_one_line(error))
         self._drop_connection()
         self._epoch = None
         self._engine.dispose()
@@ -243,12 +242,7 @@ class LiveStore:
         try:
             yield
         except (DBAPIError, PoolTimeoutError, self._driver_error) as error:
-            message = _short(error)
-            if self._is_sqlite and any(words in message for words in _BEYOND_REPAIR):
-                raise LiveStateRefusedError(
-                    f"{self.describe()} is damaged: {message}. Restore a backup, or move the file away to start anew"
-                ) from error
-            raise LiveStateUnavailableError(f"{self.describe()}: {message}") from error
+            raise diagnose(self._engine, error) from error
 
     def _configure(self, connection: Any, _record: object) -> None:
         if self._is_sqlite:
@@ -296,9 +290,3 @@ class LoadingState:
     def values(self) -> dict[str, dict[str, Any]]:
         """Return the single values by name."""
         return loading.load_values(self._connection)
-
-
-def _short(error: BaseException) -> str:
-    """Return what the driver said, in one line and without the statement."""
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split()) or type(cause).__name__

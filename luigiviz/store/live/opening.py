@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, inspect, select, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from luigiviz.store.database import is_memory
 from luigiviz.store.errors import LiveStateRefusedError, LiveStateUnavailableError
 from luigiviz.store.live import schema
+from luigiviz.store.live.diagnosis import RESTORE, diagnose
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -35,14 +36,6 @@ _LOCK_NAME = "luigiviz_schema"
 _QUICK_CHECK_BYTES = 16 * 1024 * 1024
 #: With so many bytes an SQLite file begins.
 _HEADER_BYTES = 100
-#: What SQLite says when waiting will not help: of damage, and of a file that it may not open.
-_DAMAGE = ("malformed", "not a database")
-_NO_ACCESS = ("unable to open", "readonly database", "authorization denied")
-
-_WHAT_TO_DO = (
-    "Put a backup in its place (`luigiviz backup` makes them), or move the file and those beside it "
-    "(-wal, -shm) away to start with an empty state"
-)
 
 
 def upgrade_schema(engine: Engine) -> None:
@@ -69,7 +62,7 @@ def upgrade_schema(engine: Engine) -> None:
     except (DBAPIError, PoolTimeoutError) as error:
         if file is not None and is_new:
             _take_back(file)
-        raise explain(engine, error) from error
+        raise diagnose(engine, error) from error
 
 
 def sqlite_file(url: URL) -> Path | None:
@@ -77,22 +70,6 @@ def sqlite_file(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or is_memory(url) or not url.database or url.database.startswith("file:"):
         return None
     return Path(url.database)
-
-
-def explain(engine: Engine, error: SQLAlchemyError) -> LiveStateRefusedError | LiveStateUnavailableError:
-    """Turn what a driver said into an error that says whether waiting helps and, if not, what does."""
-    where = engine.url.render_as_string(hide_password=True)
-    message = " ".join(str(getattr(error, "orig", None) or error).split()) or type(error).__name__
-    if engine.dialect.name == "sqlite":
-        if any(words in message for words in _DAMAGE):
-            return LiveStateRefusedError(f"{where} is damaged: {message}. {_WHAT_TO_DO}")
-        if any(words in message for words in _NO_ACCESS):
-            return LiveStateRefusedError(
-                f"{where} cannot be used: {message}. The file and its folder have to be readable and writable"
-            )
-    elif getattr(getattr(error, "orig", None), "sqlstate", None) == "42501":
-        return LiveStateRefusedError(f"{where} cannot be used: {message}. Its user has to be allowed to make tables")
-    return LiveStateUnavailableError(f"{where} does not answer: {message}")
 
 
 # Files
@@ -107,13 +84,13 @@ def _is_new(file: Path) -> bool:
         if log.exists() and log.stat().st_size:
             # SQLite would throw the log away, and begin anew.
             raise LiveStateRefusedError(
-                f"{file} is missing, but the log that belongs to it is there ({log.name}). {_WHAT_TO_DO}"
+                f"{file} is missing, but the log that belongs to it is there ({log.name}). {RESTORE}"
             ) from None
         return True
     if size < _HEADER_BYTES:
         # To SQLite this is a new database; to us it is one that was lost.
         raise LiveStateRefusedError(
-            f"{file} is empty ({size} bytes), which a database never is: a copy was interrupted, perhaps. {_WHAT_TO_DO}"
+            f"{file} is empty ({size} bytes), which a database never is: a copy was interrupted, perhaps. {RESTORE}"
         )
     return False
 
@@ -124,7 +101,7 @@ def _check_soundness(connection: Connection, file: Path) -> None:
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
         message = " ".join(str(found).split())
-        raise LiveStateRefusedError(f"{file} is damaged: {message}. {_WHAT_TO_DO}")
+        raise LiveStateRefusedError(f"{file} is damaged: {message}. {RESTORE}")
 
 
 def _take_back(file: Path) -> None:
