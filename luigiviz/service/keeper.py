@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from luigiviz.engine.documents import Changes, Document, mark_everything
 from luigiviz.engine.restoring import Image, restore
 from luigiviz.service.errors import Phase, Status
+from luigiviz.service.leadership import Leadership
 from luigiviz.store.errors import (
     LiveStateRefusedError,
     LiveStateUnavailableError,
@@ -61,8 +62,7 @@ class Keeper:
         #: Whether the database was opened, and looked at, for the next round.
         self._is_open = False
         self._last_trouble = ""
-        #: Until when the lead is ours without another sign of life.
-        self._leads_until = 0.0
+        self._leadership = Leadership(store)
 
     def open(self) -> None:
         """Open the database, so that what only people can mend is said at once.
@@ -132,9 +132,7 @@ class Keeper:
         """Wait until this instance leads; False if it is to stop."""
         said = ""
         while not self._stopping.is_set():
-            asked = time.monotonic()
-            if self._store.try_to_lead():
-                self._leads_until = asked + self._store.lease_seconds
+            if self._leadership.try_to_begin():
                 if said:
                     logger.info("This instance leads now")
                 return True
@@ -153,19 +151,6 @@ class Keeper:
             self._stopping.wait(min(_STAND_BY_SECONDS, self._store.lease_seconds / 10))
         return False
 
-    def _keep_leading(self) -> None:
-        """Give a sign of life when it is time; without an answer for too long, others may lead by now."""
-        asked = time.monotonic()
-        if not self._store.is_shared or asked < self._leads_until - self._store.lease_seconds * 0.75:
-            return
-        try:
-            self._store.keep_leading()
-        except LiveStateUnavailableError:
-            if asked > self._leads_until:
-                raise
-        else:
-            self._leads_until = asked + self._store.lease_seconds
-
     # Loading
 
     def _load(self) -> Commits:
@@ -174,23 +159,25 @@ class Keeper:
         started = time.monotonic()
         scheduler = self._service.new_scheduler()
         imported = None
-        with _collector_at_rest():
-            with self._store.loading() as view:
-                values = view.values()
-                image = Image(self._watched(view.tasks(), view.numbers()), view.workers(), view.batchers(), values)
-                replaced = restore(scheduler, image, seen_at=self._service.now())
-            if not scheduler.tasks and not scheduler.workers and "imported" not in values:
-                imported = self._import(scheduler)
-        if scheduler.tasks:
-            took = time.monotonic() - started
-            logger.info("Loaded %d tasks and %d workers in %.1f s", len(scheduler.tasks), len(scheduler.workers), took)
-        commits = self._service.prepare(scheduler, self._store)
-        for seq in replaced:
-            commits.journal.removed_later[seq] = None
-        if imported is not None:
-            mark_everything(scheduler.state, commits.journal)
-            commits.note("imported", imported)
-            commits.flush(None)
+        with self._leadership.kept() as check:
+            with _collector_at_rest():
+                with self._store.loading() as view:
+                    values = view.values()
+                    tasks = self._watched(view.tasks(), view.numbers(), check)
+                    image = Image(tasks, view.workers(), view.batchers(), values)
+                    replaced = restore(scheduler, image, seen_at=self._service.now())
+                if not scheduler.tasks and not scheduler.workers and "imported" not in values:
+                    imported = self._import(scheduler)
+            if scheduler.tasks:
+                numbers = len(scheduler.tasks), len(scheduler.workers)
+                logger.info("Loaded %d tasks and %d workers in %.1f s", *numbers, time.monotonic() - started)
+            commits = self._service.prepare(scheduler, self._store)
+            for seq in replaced:
+                commits.journal.removed_later[seq] = None
+            if imported is not None:
+                mark_everything(scheduler.state, commits.journal)
+                commits.note("imported", imported)
+                commits.flush(None)
         self._service.begin(scheduler, commits)
         self._settled.set()
         return commits
@@ -202,15 +189,18 @@ class Keeper:
         self._store.commit(changes)
 
     def _watched(
-        self, tasks: Iterable[tuple[Document, tuple[str, ...]]], numbers: tuple[int, int]
+        self,
+        tasks: Iterable[tuple[Document, tuple[str, ...]]],
+        numbers: tuple[int, int],
+        check: Callable[[], None],
     ) -> Iterator[tuple[Document, tuple[str, ...]]]:
-        """Pass tasks on; say how far it is, keep the lead meanwhile, and stop when told to."""
+        """Pass tasks on; say how far it is, and stop when told to or when ``check`` raises."""
         said = time.monotonic()
         for number, task in enumerate(tasks, start=1):
             seq = task[0]["seq"]
             yield task
             if number % _LOOK_EVERY == 0:
-                self._keep_leading()
+                check()
                 if self._stopping.is_set():
                     raise LiveStateUnavailableError("the server stops")
                 if time.monotonic() - said > _SAY_EVERY:
@@ -250,7 +240,7 @@ class Keeper:
                 commits.flush(None)
                 return
             try:
-                self._keep_leading()
+                self._leadership.keep()
                 more = commits.flush(_FLUSH_MOST)
                 if time.monotonic() - tidied_at > _TIDY_EVERY:
                     tidied_at = time.monotonic()

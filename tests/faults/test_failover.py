@@ -8,9 +8,11 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+import luigi.scheduler
 import pytest
 
 from tests.conftest import ServerFactory
@@ -168,6 +170,44 @@ def test_a_leader_that_stops_in_order_hands_over_at_once(
         # Far sooner than the lease would have ended.
         wait_for(lambda: second.get("/readyz").status == 200, "the other to lead", timeout=60)
         assert list(second.rpc("task_list", status="", upstream_status="")) == ["a"]
+
+
+def test_luigids_state_is_imported_once_however_long_that_takes(
+    server_factory: ServerFactory, postgres_url: str, tmp_path: Path
+) -> None:
+    state = tmp_path / "luigid.pickle"
+    number = 40_000
+    write_luigids_state(state, number)
+    # Reading the file and writing it to the database take several times as long as a lease lasts.
+    env = {"LUIGIVIZ_LEASE_SECONDS": "1", "LUIGIVIZ_DATABASE_URL": postgres_url}
+    config = f"[scheduler]\nstate_path = {state}\n"
+    with ThreadPoolExecutor() as both:
+        starts = [both.submit(server_factory, config, env=env, folder=tmp_path / name) for name in ("one", "other")]
+        servers = [start.result() for start in starts]
+
+    def leaders() -> list[ServerProcess]:
+        return [server for server in servers if server.get("/readyz").status == 200]
+
+    wait_for(leaders, "one to lead", timeout=120)
+    [leader] = leaders()
+    output = "".join(server.output for server in servers)
+    assert output.count("Imported luigid's state") == 1
+    assert "Stepping down" not in output
+    assert leader.rpc("count_pending", worker="w0")["n_pending_tasks"] == number // 20
+    leader.kill()
+    servers.remove(leader)
+    wait_for(leaders, "the other to lead", timeout=60)
+    [second] = servers
+    assert "Imported" not in second.output
+    assert second.rpc("count_pending", worker="w0")["n_pending_tasks"] == number // 20
+
+
+def write_luigids_state(file: Path, number: int) -> None:
+    """Have Luigi's scheduler write a state file with pending tasks of 20 workers."""
+    scheduler = luigi.scheduler.Scheduler(state_path=str(file))
+    for n in range(number):
+        scheduler.add_task(worker=f"w{n % 20}", task_id=f"Task_{n}", family="Task", params={"n": str(n)})
+    scheduler.dump()
 
 
 def test_leaders_that_are_killed_one_after_the_other_lose_nothing(pair: Pair) -> None:

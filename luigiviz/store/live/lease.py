@@ -6,7 +6,6 @@ the epoch grow, and every commit of a leader asks for its epoch, so a leader tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
@@ -66,18 +65,26 @@ def give_sign_of_life(connection: Connection, epoch: int, holder: str | None = N
         raise LostLeadershipError("another instance leads now")
 
 
-def epoch_holder(dialect: Dialect) -> Callable[[DBAPICursor, int], None]:
-    """Return what a transaction begins with: it keeps the epoch as it is until the transaction ends.
+class Fence:
+    """What a leader's transaction begins with: it keeps the epoch as it is until the transaction ends."""
 
-    What is returned raises LostLeadershipError: the epoch is not the current one.
-    """
-    query = select(leases.c.epoch).where(leases.c.id == _ROW).with_for_update(read=True)
-    sql = str(query.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    def __init__(self, dialect: Dialect) -> None:
+        """Prepare the statements."""
+        epoch = leases.c.epoch
+        hold = select(epoch).where(leases.c.id == _ROW).with_for_update(read=True)
+        self._hold = str(hold.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+        renew = update(leases).where(leases.c.id == _ROW).values(beat=leases.c.beat + 1)
+        self._renew = str(renew.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
-    def hold(cursor: DBAPICursor, epoch: int) -> None:
-        cursor.execute(sql)
+    def hold(self, cursor: DBAPICursor, epoch: int, *, renew: bool) -> None:
+        """Begin a transaction; with ``renew`` it is a sign of life as well, for those who wait for its end.
+
+        Raises LostLeadershipError: the epoch is not the current one.
+        """
+        if renew:
+            # Locks the row for all others, so what is read next is what the transaction ends with.
+            cursor.execute(self._renew)
+        cursor.execute(self._hold)
         found = cursor.fetchone()
         if found is None or found[0] != epoch:
             raise LostLeadershipError("another instance leads now")
-
-    return hold

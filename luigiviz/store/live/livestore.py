@@ -24,7 +24,7 @@ from luigiviz.store.errors import LiveStateRefusedError, LostLeadershipError
 from luigiviz.store.live import loading, schema
 from luigiviz.store.live.diagnosis import diagnose, in_one_line
 from luigiviz.store.live.filelock import FileLock
-from luigiviz.store.live.lease import Lease, epoch_holder, give_sign_of_life, read_lease, take_lease
+from luigiviz.store.live.lease import Fence, Lease, give_sign_of_life, read_lease, take_lease
 from luigiviz.store.live.opening import upgrade_schema
 from luigiviz.store.live.writing import Changes, Writer
 
@@ -38,6 +38,9 @@ _SQLITE = {"full": "FULL", "normal": "NORMAL", "relaxed": "NORMAL"}
 _LOG_PAGES = 20_000
 #: PostgreSQL's ``synchronous_commit``; without an entry the server's own setting holds.
 _POSTGRESQL = {"full": "on", "relaxed": "off"}
+
+#: Writing more tasks than this may take longer than a lease lasts.
+_LONG = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class LiveStore:
         self._lock = FileLock(Path(self.url.database or "")) if self._is_sqlite and not is_memory(self.url) else None
         self._writer = Writer(self._engine.dialect)
         self._connection: PoolProxiedConnection | None = None
-        self._hold = epoch_holder(self._engine.dialect) if self.is_shared else None
+        self._fence = Fence(self._engine.dialect) if self.is_shared else None
         #: Counts how often this instance has become the leader; in a shared database, the number of the lease.
         self._epoch: int | None = None
         self._last_epoch = 0
@@ -210,8 +213,8 @@ class LiveStore:
                 connection = self._connection = self._engine.raw_connection()
             try:
                 cursor = connection.cursor()
-                if self._hold is not None:
-                    self._hold(cursor, self._epoch)
+                if self._fence is not None:
+                    self._fence.hold(cursor, self._epoch, renew=len(changes.tasks) > _LONG)
                 self._writer.write(cursor, changes)
                 cursor.close()
                 connection.commit()
