@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from luigiviz.engine import Scheduler
 from luigiviz.engine.documents import Document, take_changes
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 #: A commit that fails is tried again for so many seconds. Callers wait as long: Luigi's worker gives up after ten.
 PATIENCE = 3.0
 _PAUSE = 0.1
+#: A commit that is not answered for so many times as long as a lease lasts is broken off.
+_ANSWERS_IN = 2
 #: Changes that can wait ride along with a commit that does not, at most so many, and once in so many seconds.
 _RIDERS = 200
 _RIDE_EVERY = 1.0
@@ -65,7 +68,7 @@ class Commits:
         Raises:
             StoreError: It is not, and will not be.
         """
-        with self._turn:
+        with self._taking_turns():
             if self._safe >= ticket:
                 return
             self._refuse_after_failure()
@@ -81,7 +84,7 @@ class Commits:
         Raises:
             StoreError: It could not be written.
         """
-        with self._turn:
+        with self._taking_turns():
             self._refuse_after_failure()
             self._rode_at = time.monotonic()
             self._commit(most_later, with_workers=True)
@@ -90,6 +93,18 @@ class Commits:
     def note(self, name: str, value: Document) -> None:
         """Have a single value written with the next commit."""
         self._notes[name] = value
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        """Let one commit after the other; one that a sleeping database keeps is broken off."""
+        seconds = _ANSWERS_IN * self._store.lease_seconds
+        if not self._turn.acquire(timeout=seconds):
+            self._store.break_off(f"no answer for {seconds:.0f} s")
+            self._turn.acquire()
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _refuse_after_failure(self) -> None:
         if self._failure is not None:

@@ -24,6 +24,19 @@ _DRIVERS = {
     "mariadb": ("MySQLdb", "mariadb+pymysql"),
 }
 
+#: What drivers make connections with, unless the URL says otherwise. Without it a server whose machine or network is
+#: gone would be waited for until the system gives the connection up, which takes a quarter of an hour or more.
+_LIBPQ: dict[str, int] = {
+    "connect_timeout": _PATIENCE,
+    "tcp_user_timeout": 10_000,  # milliseconds; Linux only, elsewhere it has no effect
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+#: Longer than the locks last that one statement may wait for.
+_MYSQL: dict[str, int] = {"connect_timeout": _PATIENCE, "read_timeout": 90, "write_timeout": 90}
+_ARGUMENTS = {"psycopg": _LIBPQ, "psycopg2": _LIBPQ, "pymysql": _MYSQL, "mysqldb": _MYSQL}
+
 
 def open_engine(url: str) -> Engine:
     """Make the SQLAlchemy engine for ``url``; nothing is connected yet.
@@ -83,8 +96,8 @@ def _options(url: URL) -> dict[str, Any]:
     if backend == "sqlite":
         return {"connect_args": {"timeout": _PATIENCE}}
     options: dict[str, Any] = {"pool_pre_ping": True, "pool_timeout": _PATIENCE}
-    if backend in _DRIVERS and "connect_timeout" not in url.query:
-        options["connect_args"] = {"connect_timeout": _PATIENCE}
+    arguments = _ARGUMENTS.get(url.get_driver_name(), {})
+    options["connect_args"] = {name: value for name, value in arguments.items() if name not in url.query}
     return options
 
 

@@ -59,6 +59,26 @@ def test_calls_are_refused_while_the_database_is_away_and_all_that_was_acknowled
     finish(clients, server.port)
 
 
+def test_calls_are_refused_while_the_database_is_asleep_and_all_that_was_acknowledged_is_there_later(
+    own_postgres: PostgresServer, url: str, server_factory: ServerFactory, clients: list[Client]
+) -> None:
+    server = server_factory(CONFIG, args=["--database-url", url], env={"LUIGIVIZ_LEASE_SECONDS": "1"})
+    running = Load(clients, server.port)
+    running.wait_for_answers(200)
+    with own_postgres.asleep():
+        running.join()
+        assert server.get("/healthz").status == 200
+        assert server.get("/readyz").status == 503
+        assert "no answer for 2 s" in server.get("/tasks").text
+    wait_until_ready(server)
+    found = load(url)
+    for client in clients:
+        client.verify(found)
+    check_log(server, troubles=1)
+    assert all(client.refused for client in clients)
+    finish(clients, server.port)
+
+
 def test_a_server_waits_for_a_database_that_is_away_when_it_starts(
     own_postgres: PostgresServer, url: str, server_factory: ServerFactory
 ) -> None:

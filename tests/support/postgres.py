@@ -72,6 +72,22 @@ class PostgresServer:
             process.kill()
             process.wait()
 
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Keep all its processes from doing anything; connections to it stay, and new ones are taken by the system."""
+        assert self.process is not None
+        parent = self.process.pid
+        os.kill(parent, signal.SIGSTOP)  # it makes no more processes
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        asleep = [*map(int, children), parent]
+        for pid in asleep:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in asleep:
+                os.kill(pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """End the server and remove its files."""
         self.halt()

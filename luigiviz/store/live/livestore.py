@@ -20,11 +20,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from luigiviz.store.database import is_memory, open_engine
-from luigiviz.store.errors import LiveStateRefusedError, LostLeadershipError
+from luigiviz.store.errors import LiveStateRefusedError, LiveStateUnavailableError, LostLeadershipError
 from luigiviz.store.live import loading, schema
 from luigiviz.store.live.diagnosis import diagnose, in_one_line
 from luigiviz.store.live.filelock import FileLock
 from luigiviz.store.live.lease import Fence, Lease, give_sign_of_life, read_lease, take_lease
+from luigiviz.store.live.lines import Lines
 from luigiviz.store.live.opening import upgrade_schema
 from luigiviz.store.live.writing import Changes, Writer
 
@@ -39,7 +40,7 @@ _LOG_PAGES = 20_000
 #: PostgreSQL's ``synchronous_commit``; without an entry the server's own setting holds.
 _POSTGRESQL = {"full": "on", "relaxed": "off"}
 
-#: Writing more tasks than this may take longer than a lease lasts.
+#: Writing more tasks and dependencies than this may take longer than a lease lasts.
 _LONG = 5_000
 
 
@@ -74,6 +75,11 @@ class LiveStore:
         self._lock = FileLock(Path(self.url.database or "")) if self._is_sqlite and not is_memory(self.url) else None
         self._writer = Writer(self._engine.dialect)
         self._connection: PoolProxiedConnection | None = None
+        self._lines = Lines(self._engine) if self.is_shared else None
+        #: Whether the commit that is under way may take long.
+        self._is_long = False
+        #: Why the lines were cut, until the database is opened anew; "" where they were not.
+        self._cut_because = ""
         self._fence = Fence(self._engine.dialect) if self.is_shared else None
         #: Counts how often this instance has become the leader; in a shared database, the number of the lease.
         self._epoch: int | None = None
@@ -102,6 +108,7 @@ class LiveStore:
             LiveStateRefusedError: Another process holds the file, the database is damaged or too new.
             LiveStateUnavailableError: It does not answer.
         """
+        self._cut_because = ""
         if self._lock is not None:
             self._lock.acquire()
             file = Path(self.url.database or "")
@@ -211,16 +218,26 @@ class LiveStore:
             connection = self._connection
             if connection is None:
                 connection = self._connection = self._engine.raw_connection()
+            self._is_long = len(changes.tasks) + sum(len(deps) for _, _, deps, _ in changes.edges) > _LONG
             try:
                 cursor = connection.cursor()
                 if self._fence is not None:
-                    self._fence.hold(cursor, self._epoch, renew=len(changes.tasks) > _LONG)
+                    self._fence.hold(cursor, self._epoch, renew=self._is_long)
                 self._writer.write(cursor, changes)
                 cursor.close()
                 connection.commit()
             except BaseException:
                 self._drop_connection()
                 raise
+
+    def break_off(self, reason: str) -> None:
+        """Have a commit fail that waits for a database server's answer, unless it has very much to write.
+
+        To be called by another thread. All connections are cut: whoever waits for one gets a LiveStateUnavailableError.
+        """
+        if self._lines is not None and not self._is_long:
+            self._cut_because = reason
+            self._lines.cut()
 
     def tidy(self) -> None:
         """Take over the log of an SQLite file into the file itself, while others read and write.
@@ -245,6 +262,8 @@ class LiveStore:
         try:
             yield
         except (DBAPIError, PoolTimeoutError, self._driver_error) as error:
+            if self._cut_because:
+                raise LiveStateUnavailableError(f"{self.describe()}: {self._cut_because}") from error
             raise diagnose(self._engine, error) from error
 
     def _configure(self, connection: Any, _record: object) -> None:
