@@ -9,7 +9,7 @@ from dataclasses import replace
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from luigiviz.engine import queries
+from luigiviz.engine import queries, surroundings
 from luigiviz.engine.statuses import BATCH_RUNNING, DISABLED, FAILED, RUNNING
 from luigiviz.engine.views import Blockers, TaskDetail, TaskRow
 from luigiviz.store.errors import HistoryUnavailableError
@@ -186,7 +186,7 @@ def _detail_context(detail: TaskDetail) -> dict[str, object]:
         "has_history": overview.has_task_history,
         "silence": _silences([row]).get(row.worker_running or ""),
         "usual": usual_seconds([row.family]).get(row.family),
-        "around": get_service().read(lambda state, _now: queries.surroundings(state, row.task_id, LEVELS, MAX_AROUND)),
+        "around": get_service().read(lambda state, _now: surroundings.levels(state, row.task_id, LEVELS, MAX_AROUND)),
         "blockers": _blockers(row.task_id),
         "never": NEVER,
         "back": task_url(row.task_id),
@@ -196,7 +196,7 @@ def _detail_context(detail: TaskDetail) -> dict[str, object]:
 
 def _blockers(task_id: str) -> Blockers:
     return get_service().read(
-        lambda state, now: queries.blockers(state, task_id, MAX_BLOCKED, NAMED_BLOCKERS, now),
+        lambda state, now: surroundings.blockers(state, task_id, MAX_BLOCKED, NAMED_BLOCKERS, now),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from luigiviz.engine import Scheduler, queries
+from luigiviz.engine import Scheduler, queries, surroundings
 from luigiviz.engine.views import Blockers, TaskRow
 from tests.engine.conftest import Clock, MakeScheduler
 
@@ -15,7 +15,7 @@ def scheduler(make_scheduler: MakeScheduler) -> Scheduler:
 
 
 def blockers(scheduler: Scheduler, task_id: str, most: int = 100, shown: int = 10) -> Blockers:
-    return queries.blockers(scheduler.state, task_id, most, shown, 0.0)()
+    return surroundings.blockers(scheduler.state, task_id, most, shown, 0.0)()
 
 
 def names(found: Blockers) -> list[tuple[str, int]]:
