@@ -294,6 +294,22 @@ class TestLease:
             thread.join()
         assert sorted(leading) == [False] * 5 + [True]
 
+    def test_connections_that_were_cut_are_made_anew_and_leave_nothing_open(
+        self, postgres_url: str, open_store: OpenStore
+    ) -> None:
+        store = open_store(postgres_url)
+        handles = []
+        for seq in range(1, 5):
+            store.commit(changes(tasks=[task(seq)]))
+            store.keep_leading()
+            handles.append(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+            store.break_off("no answer")
+            with pytest.raises(LiveStateUnavailableError, match="no answer"):
+                store.commit(changes(tasks=[task(100)]))
+            store.open()
+        assert len(set(handles)) == 1
+        assert [document["seq"] for document, _ in contents(store)["tasks"]] == [1, 2, 3, 4]
+
     def test_a_database_that_is_not_there_is_waited_for(self, tmp_path: Path) -> None:
         store = LiveStore(f"postgresql+psycopg://nobody@/nothing?host={tmp_path}")
         with pytest.raises(LiveStateUnavailableError):
