@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from tests.support.mariadb import MariaDBServer
 from tests.support.postgres import PostgresServer
-from tests.support.requirements import find_chromium, find_dot, find_postgres, require
+from tests.support.requirements import find_chromium, find_dot, find_mariadb, find_postgres, require
 from tests.support.server import ServerProcess
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ def require_postgres() -> Path:
     return require(find_postgres(), "PostgreSQL's server", "postgresql")
 
 
+@pytest.fixture(scope="session")
+def require_mariadb() -> Path:
+    """The folder of MariaDB's server program."""
+    return require(find_mariadb(), "MariaDB's server", "mariadb-server-core mariadb-client-core")
+
+
 @pytest.fixture
 def server_factory(tmp_path: Path) -> Iterator[ServerFactory]:
     """Start real ``luigiviz serve`` processes on free ports; they are stopped after the test."""
@@ -85,6 +92,21 @@ def postgres_server(require_postgres: Path) -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The SQLAlchemy URL of an empty PostgreSQL database of the test's own."""
     with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(require_mariadb: Path) -> Iterator[MariaDBServer]:
+    """One MariaDB server for the whole test session."""
+    server = MariaDBServer(require_mariadb)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariaDBServer) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty MariaDB database of the test's own."""
+    with mariadb_server.database() as url:
         yield url
 
 

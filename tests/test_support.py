@@ -36,6 +36,16 @@ def test_postgres_url_is_an_empty_database_of_the_tests_own(postgres_url: str) -
     assert tables == 1
 
 
+@pytest.mark.mariadb
+def test_mariadb_url_is_an_empty_database_of_the_tests_own(mariadb_url: str) -> None:
+    engine = create_engine(mariadb_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE things (id integer)"))
+        tables = connection.execute(text("SHOW TABLES")).all()
+    engine.dispose()
+    assert len(tables) == 1
+
+
 @pytest.mark.browser
 def test_browser_page_shows_a_page_and_runs_its_scripts(browser_page: Page, tmp_path: Path) -> None:
     page = tmp_path / "page.html"

@@ -30,6 +30,14 @@ def find_postgres() -> Path | None:
     return max(versions, key=lambda folder: float(folder.parent.name), default=None)
 
 
+def find_mariadb() -> Path | None:
+    """The folder of MariaDB's server program, or None."""
+    # Where it is on Debian is in nobody's path but root's.
+    server = _which("mariadbd") or _which("/usr/sbin/mariadbd")
+    tools = ("mariadb-install-db", "my_print_defaults")
+    return server.parent if server and all(map(_which, tools)) else None
+
+
 def require(found: Path | None, what: str, package: str) -> Path:
     """Give back ``found``; if it is None, skip the test, or fail it where CI=true."""
     if found is not None:
