@@ -17,6 +17,7 @@ from luigiviz.store.live import schema
 from luigiviz.store.live.codec import for_column, number_for_column, read_document, read_text
 from luigiviz.store.live.diagnosis import diagnose
 from luigiviz.store.live.opening import HEAD, sqlite_file
+from luigiviz.store.mysql import DIALECTS
 
 Document = dict[str, Any]
 
@@ -105,7 +106,8 @@ def _one_moment(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql("BEGIN")
     elif kind == "postgresql":
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    elif kind in ("mysql", "mariadb"):
+    elif kind in DIALECTS:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     yield
 

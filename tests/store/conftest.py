@@ -1,4 +1,4 @@
-"""Histories in real databases."""
+"""Databases of each kind, and histories in them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,28 @@ PATIENCE = 30.0
 NOON = 1_793_534_400.0
 
 
+#: Servers of databases, for ``params`` of a fixture or ``parametrize``; and all kinds of databases.
+SERVERS = (
+    pytest.param("postgres", marks=pytest.mark.postgres),
+    pytest.param("mariadb", marks=pytest.mark.mariadb),
+)
+KINDS = ("sqlite", *SERVERS)
+
+
+def url_of(kind: str, request: pytest.FixtureRequest, file: Path) -> str:
+    """The URL of the test's own empty database of one of ``KINDS``; an SQLite file is named ``file``."""
+    url: str = f"sqlite:///{file}" if kind == "sqlite" else request.getfixturevalue(f"{kind}_url")
+    return url
+
+
 #: What ``open_history`` and ``open_history_at`` are.
 OpenHistory = Callable[..., History]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=KINDS)
 def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind that we promise to work on."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/history.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
+    return url_of(request.param, request, tmp_path / "history.db")
 
 
 @pytest.fixture

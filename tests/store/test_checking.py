@@ -16,6 +16,7 @@ from luigiviz.store.checking import Findings, look_through
 from luigiviz.store.database import open_engine
 from luigiviz.store.errors import LiveStateRefusedError
 from luigiviz.store.live.livestore import LiveStore
+from tests.store.conftest import KINDS, url_of
 
 
 def make_state(url: str, tasks: int = 30) -> None:
@@ -41,12 +42,10 @@ def make_state(url: str, tasks: int = 30) -> None:
     store.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with a state."""
-    found: str = (
-        f"sqlite:///{tmp_path}/state.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    )
+    found = url_of(request.param, request, tmp_path / "state.db")
     make_state(found)
     return found
 

@@ -1,4 +1,4 @@
-"""The durable copy on SQLite and PostgreSQL: what is written comes back as it was, and only a leader writes."""
+"""The durable copy on each kind of database: what is written comes back as it was, and only a leader writes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from luigiviz.engine.documents import Changes
 from luigiviz.store.errors import LiveStateRefusedError, LiveStateUnavailableError, LostLeadershipError
 from luigiviz.store.live.livestore import LiveStore
+from tests.store.conftest import KINDS, PATIENCE, SERVERS, url_of
 from tests.support.polling import wait_for
 
 OpenStore = Callable[..., LiveStore]
@@ -47,13 +48,16 @@ ODD_VALUES: tuple[Any, ...] = (
 )
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/live.db"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
+    return url_of(request.param, request, tmp_path / "live.db")
+
+
+@pytest.fixture(params=SERVERS)
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that several instances can share."""
+    return url_of(request.param, request, tmp_path)
 
 
 @pytest.fixture
@@ -222,13 +226,12 @@ class TestSqlite:
         assert [document["seq"] for document, _ in contents(store)["tasks"]] == [1, 3]
 
 
-@pytest.mark.postgres
 class TestLease:
     """Several instances on one database."""
 
-    def test_the_first_leads_and_others_learn_who_does(self, postgres_url: str, open_store: OpenStore) -> None:
-        open_store(postgres_url, address="http://first.example")
-        second = open_store(postgres_url, lead=False)
+    def test_the_first_leads_and_others_learn_who_does(self, shared_url: str, open_store: OpenStore) -> None:
+        open_store(shared_url, address="http://first.example")
+        second = open_store(shared_url, lead=False)
         assert not second.try_to_lead()
         leader = second.leader()
         assert leader is not None
@@ -237,11 +240,11 @@ class TestLease:
             second.commit(changes(tasks=[task(1)]))
 
     def test_a_leader_that_gives_no_sign_of_life_is_replaced_and_cannot_write_any_more(
-        self, postgres_url: str, open_store: OpenStore
+        self, shared_url: str, open_store: OpenStore
     ) -> None:
-        first = open_store(postgres_url)
+        first = open_store(shared_url)
         first.commit(changes(tasks=[task(1)]))
-        second = open_store(postgres_url, lead=False, lease_seconds=0.3)
+        second = open_store(shared_url, lead=False, lease_seconds=0.3)
         wait_for(second.try_to_lead, "the second to lead")
         with pytest.raises(LostLeadershipError):
             first.commit(changes(tasks=[task(2)]))
@@ -253,13 +256,47 @@ class TestLease:
         first.step_down()
         assert not first.try_to_lead()
 
+    def test_a_leader_that_falls_asleep_in_the_middle_of_a_commit_is_replaced_and_has_written_nothing(
+        self, shared_url: str, open_store: OpenStore
+    ) -> None:
+        first = open_store(shared_url, lease_seconds=0.3)
+        second = open_store(shared_url, lead=False, lease_seconds=0.3)
+        is_asleep, may_wake = threading.Event(), threading.Event()
+        errors: list[Exception] = []
+
+        class Sleepy(list[dict[str, Any]]):
+            def __iter__(self) -> Iterator[dict[str, Any]]:
+                is_asleep.set()
+                may_wake.wait(PATIENCE)
+                return super().__iter__()
+
+        def commit() -> None:
+            try:
+                first.commit(changes(tasks=[task(1)], workers=Sleepy()))
+            except (LostLeadershipError, LiveStateUnavailableError) as error:
+                errors.append(error)
+
+        sleeper = threading.Thread(target=commit)
+        sleeper.start()
+        assert is_asleep.wait(PATIENCE)
+        try:
+            wait_for(second.try_to_lead, "the second to lead", timeout=PATIENCE)
+        finally:
+            may_wake.set()
+            sleeper.join()
+        assert len(errors) == 1
+        second.commit(changes(tasks=[task(2)]))
+        with pytest.raises(LostLeadershipError):
+            first.commit(changes(tasks=[task(3)]))
+        assert [document["seq"] for document, _ in contents(second)["tasks"]] == [2]
+
     def test_a_leader_stays_as_long_as_it_gives_signs_of_life(
-        self, postgres_url: str, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+        self, shared_url: str, open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         clock = [0.0]
         monkeypatch.setattr("luigiviz.store.live.livestore.time", SimpleNamespace(monotonic=lambda: clock[0]))
-        first = open_store(postgres_url)
-        second = open_store(postgres_url, lead=False, lease_seconds=10)
+        first = open_store(shared_url)
+        second = open_store(shared_url, lead=False, lease_seconds=10)
         for _ in range(5):
             assert not second.try_to_lead()
             clock[0] += 6
@@ -271,15 +308,15 @@ class TestLease:
         clock[0] += 0.1
         assert second.try_to_lead()
 
-    def test_a_leader_that_stops_is_replaced_at_once(self, postgres_url: str, open_store: OpenStore) -> None:
-        first = open_store(postgres_url)
-        second = open_store(postgres_url, lead=False, lease_seconds=3600)
+    def test_a_leader_that_stops_is_replaced_at_once(self, shared_url: str, open_store: OpenStore) -> None:
+        first = open_store(shared_url)
+        second = open_store(shared_url, lead=False, lease_seconds=3600)
         assert not second.try_to_lead()
         first.close()
         assert second.try_to_lead()
 
-    def test_of_many_that_try_at_once_one_leads(self, postgres_url: str, open_store: OpenStore) -> None:
-        stores = [open_store(postgres_url, lead=False) for _ in range(6)]
+    def test_of_many_that_try_at_once_one_leads(self, shared_url: str, open_store: OpenStore) -> None:
+        stores = [open_store(shared_url, lead=False) for _ in range(6)]
         barrier = threading.Barrier(len(stores))
         leading: list[bool] = []
 

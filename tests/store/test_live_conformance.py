@@ -17,6 +17,7 @@ from tests.conformance.generator import make_plan
 from tests.conformance.harness import Run
 from tests.conformance.reference import FakeClock
 from tests.conformance.sides import EngineSide, ObservedScheduler
+from tests.store.conftest import KINDS, url_of
 
 
 class StoredSide(EngineSide):
@@ -49,13 +50,12 @@ class StoredSide(EngineSide):
 
 
 @pytest.mark.conformance
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(4))
 def test_an_engine_that_comes_back_from_a_database_is_still_like_luigi(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, seed: int
 ) -> None:
-    url = f"sqlite:///{tmp_path}/live.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
-    store = LiveStore(url)
+    store = LiveStore(url_of(kind, request, tmp_path / "live.db"))
     try:
         store.open()
         assert store.try_to_lead()

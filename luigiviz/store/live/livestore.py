@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
@@ -28,6 +29,7 @@ from luigiviz.store.live.lease import Fence, Lease, give_sign_of_life, read_leas
 from luigiviz.store.live.lines import Lines
 from luigiviz.store.live.opening import upgrade_schema
 from luigiviz.store.live.writing import Changes, Writer
+from luigiviz.store.mysql import DIALECTS
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,9 @@ _SQLITE = {"full": "FULL", "normal": "NORMAL", "relaxed": "NORMAL"}
 _LOG_PAGES = 20_000
 #: PostgreSQL's ``synchronous_commit``; without an entry the server's own setting holds.
 _POSTGRESQL = {"full": "on", "relaxed": "off"}
+#: Seconds for which MySQL lets a transaction wait for another one; PostgreSQL has no such limit, and with MySQL's own
+#: of 50 seconds a long commit could cost its instance the lead.
+_LOCK_PATIENCE = 3600
 
 #: Writing more tasks and dependencies than this may take longer than a lease lasts.
 _LONG = 5_000
@@ -141,14 +146,17 @@ class LiveStore:
         if not self.is_shared:
             self._begin_epoch(self._last_epoch + 1)
             return True
-        with self._translated(), self._engine.begin() as connection:
-            lease = read_lease(connection)
+        with self._translated():
+            with self._engine.connect() as connection:
+                lease = read_lease(connection)
             now = time.monotonic()
             if lease != self._seen:
                 self._seen, self._seen_since = lease, now
             if lease is not None and lease.holder and now - self._seen_since < self.lease_seconds:
                 return False
-            taken = take_lease(connection, lease, self._holder, self._address)
+            # Another transaction: what one has read at its beginning must not count for what it changes.
+            with self._engine.begin() as connection:
+                taken = take_lease(connection, lease, self._holder, self._address)
         if taken is None:
             return False
         self._begin_epoch(taken.epoch)
@@ -198,6 +206,11 @@ class LiveStore:
             LiveStateRefusedError: It holds something that cannot be read.
         """
         with self._translated(), self._engine.connect() as connection:
+            if self.is_shared:
+                # What is read keeps nobody from anything, however long that takes.
+                connection.detach()
+                for statement in self._silence(0):
+                    connection.exec_driver_sql(statement)
             yield LoadingState(connection)
 
     def commit(self, changes: Changes, epoch: int | None = None) -> None:
@@ -267,19 +280,35 @@ class LiveStore:
             raise diagnose(self._engine, error) from error
 
     def _configure(self, connection: Any, _record: object) -> None:
-        if self._is_sqlite:
+        kind = self._engine.dialect.name
+        statements = self._silence(self.lease_seconds)
+        if kind == "sqlite":
             # No commit is to wait for the log to be taken over: ``tidy`` does it, on another thread.
-            statement = f"PRAGMA synchronous={_SQLITE[self._durability]}; PRAGMA wal_autocheckpoint={_LOG_PAGES}"
-        elif self._engine.dialect.name == "postgresql" and self._durability in _POSTGRESQL:
-            statement = f"SET synchronous_commit = {_POSTGRESQL[self._durability]}"
-        else:
-            return
+            statements += [
+                f"PRAGMA synchronous={_SQLITE[self._durability]}",
+                f"PRAGMA wal_autocheckpoint={_LOG_PAGES}",
+            ]
+        elif kind == "postgresql" and self._durability in _POSTGRESQL:
+            statements.append(f"SET synchronous_commit = {_POSTGRESQL[self._durability]}")
+        elif kind in DIALECTS:
+            statements.append(f"SET innodb_lock_wait_timeout = {_LOCK_PATIENCE}")
         cursor = connection.cursor()
-        for part in statement.split(";"):
-            cursor.execute(part)
+        for statement in statements:
+            cursor.execute(statement)
         cursor.close()
         if not self._is_sqlite:
             connection.commit()
+
+    def _silence(self, seconds: float) -> list[str]:
+        """Return what ends transactions of which nothing is heard for so long; 0: nothing does.
+
+        A leader that falls asleep in the middle of a commit, or whose machine dies, would keep others from the lease.
+        """
+        if self._engine.dialect.name == "postgresql":
+            return [f"SET idle_in_transaction_session_timeout = {math.ceil(seconds * 1000)}"]
+        if getattr(self._engine.dialect, "is_mariadb", False):
+            return [f"SET idle_transaction_timeout = {math.ceil(seconds)}"]
+        return []  # MySQL has no such thing
 
 
 class LoadingState:

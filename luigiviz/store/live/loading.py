@@ -8,14 +8,16 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Table, cast, func, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, Table, and_, cast, func, or_, select
 
 from luigiviz.store.errors import LiveStateRefusedError
 from luigiviz.store.live import schema
 from luigiviz.store.live.codec import read_document, read_text
+from luigiviz.store.mysql import DIALECTS
 
-#: Rows that are fetched at a time.
+#: Rows that are fetched at a time, and those for which a query is made where a stream cannot be had.
 _PAGE = 500
+_LONG_PAGE = 5_000
 
 #: Comes after all edges.
 _NO_EDGE = (math.inf, "")
@@ -42,15 +44,15 @@ def load_tasks(connection: Connection) -> Iterator[tuple[Document, tuple[str, ..
     Raises LiveStateRefusedError: a document does not parse.
     """
     columns = schema.dependencies.c
-    edges = select(columns.task_seq, columns.dep_id).order_by(columns.task_seq, columns.position)
-    left = _stream(connection, edges)
+    edges = select(columns.task_seq, columns.dep_id)
+    left = _stream(connection, edges, columns.task_seq, columns.position)
     owner, dep_id = next(left, _NO_EDGE)
     document_column: ColumnElement[Any] = schema.tasks.c.document
     if connection.dialect.name == "sqlite":
         # JSON is read from bytes, which SQLite has already.
         document_column = cast(document_column, LargeBinary)
-    tasks = select(schema.tasks.c.seq, document_column).order_by(schema.tasks.c.seq)
-    for seq, text in _stream(connection, tasks):
+    tasks = select(schema.tasks.c.seq, document_column)
+    for seq, text in _stream(connection, tasks, schema.tasks.c.seq):
         while owner < seq:
             owner, dep_id = next(left, _NO_EDGE)
         try:
@@ -76,7 +78,11 @@ def load_values(connection: Connection) -> dict[str, Document]:
     return {name: _read(schema.values, name, text) for name, text in rows}
 
 
-def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
+def _stream(connection: Connection, query: Select[Any], *key: ColumnElement[Any]) -> Iterator[Any]:
+    """Read rows in the order of their keys; several streams may be read side by side."""
+    if connection.dialect.name in DIALECTS:
+        return chain.from_iterable(_pages(connection, query, key))
+    query = query.order_by(*key)
     if connection.dialect.name == "sqlite":
         # The driver's own cursor: it reads as it goes, and SQLAlchemy's rows would cost as much again.
         cursor = connection.connection.cursor()
@@ -85,6 +91,23 @@ def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
     else:
         pages = connection.execution_options(yield_per=_PAGE).execute(query).partitions()
     return chain.from_iterable(pages)
+
+
+def _pages(connection: Connection, query: Select[Any], key: Sequence[ColumnElement[Any]]) -> Iterator[Iterator[Any]]:
+    """Read page by page, each with a query of its own: MySQL streams only one result at a time over a connection."""
+    width = len(query.selected_columns)
+    query = query.add_columns(*key).order_by(*key).limit(_LONG_PAGE)
+    rest = query
+    while rows := connection.execute(rest).all():
+        yield (row[:width] for row in rows)
+        rest = query.where(_after(key, rows[-1][width:]))
+
+
+def _after(key: Sequence[ColumnElement[Any]], last: Sequence[Any]) -> ColumnElement[bool]:
+    """Choose rows whose key comes after another, in words for which MySQL uses the index."""
+    column, value = key[0], last[0]
+    after: ColumnElement[bool] = column > value
+    return or_(after, and_(column == value, _after(key[1:], last[1:]))) if len(key) > 1 else after
 
 
 def _read(table: Table, key: object, text: str) -> Document:

@@ -16,6 +16,7 @@ from luigiviz.store.database import is_memory
 from luigiviz.store.errors import LiveStateRefusedError, LiveStateUnavailableError
 from luigiviz.store.live import schema
 from luigiviz.store.live.diagnosis import RESTORE, diagnose
+from luigiviz.store.mysql import DIALECTS
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -176,6 +177,10 @@ def _refuse_unversioned(connection: Connection, where: str) -> None:
 def _alone(engine: Engine) -> Iterator[Connection]:
     """Lend a connection in a transaction during which no other instance upgrades the database."""
     kind = engine.dialect.name
+    if kind in DIALECTS:
+        with _named_lock(engine) as connection:
+            yield connection
+        return
     with engine.begin() as connection:
         if kind == "sqlite":
             # The driver would begin transactions at the first change of data only, not of tables.
@@ -183,20 +188,20 @@ def _alone(engine: Engine) -> Iterator[Connection]:
         elif kind == "postgresql":
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})")
-        elif kind in ("mysql", "mariadb"):
-            with _named_lock(connection):
-                yield connection
-            return
         yield connection
 
 
 @contextmanager
-def _named_lock(connection: Connection) -> Iterator[None]:
-    """Hold MySQL's lock of our name, whose changes of tables know no transaction."""
+def _named_lock(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection that holds MySQL's lock of our name, since its changes of tables know no transaction."""
     arguments: dict[str, Any] = {"name": _LOCK_NAME, "seconds": _PATIENCE}
-    if connection.scalar(text("SELECT GET_LOCK(:name, :seconds)"), arguments) != 1:
-        raise LiveStateUnavailableError(f"another instance has been upgrading the database for {_PATIENCE} s")
-    try:
-        yield
-    finally:
-        connection.execute(text("SELECT RELEASE_LOCK(:name)"), arguments)
+    with engine.connect() as connection:
+        if connection.scalar(text("SELECT GET_LOCK(:name, :seconds)"), arguments) != 1:
+            raise LiveStateUnavailableError(f"another instance has been upgrading the database for {_PATIENCE} s")
+        try:
+            yield connection
+            # Before the next one gets the lock, and asks for the version.
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), arguments)

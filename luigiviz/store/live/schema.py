@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table, Text
 
+from luigiviz.store.mysql import TABLE_OPTIONS
+
 #: The table in which alembic notes the version of this schema; other users of the database have their own.
 VERSION_TABLE = "luigiviz_schema"
 
@@ -32,6 +34,7 @@ tasks = Table(
     Column("updated", Double, nullable=False),
     Column("worker_running", _LONG),
     Column("document", _LONG, nullable=False),
+    **TABLE_OPTIONS,
 )
 
 dependencies = Table(
@@ -42,6 +45,7 @@ dependencies = Table(
     #: The id of what the task waits for, whether there is such a task or not (``codec.write_text``).
     Column("dep_id", _LONG, nullable=False),
     sqlite_with_rowid=False,
+    **TABLE_OPTIONS,
 )
 
 workers = Table(
@@ -50,6 +54,7 @@ workers = Table(
     Column("seq", _NUMBER, primary_key=True, autoincrement=False),
     Column("worker_id", _LONG, nullable=False),
     Column("document", _LONG, nullable=False),
+    **TABLE_OPTIONS,
 )
 
 batchers = Table(
@@ -58,6 +63,7 @@ batchers = Table(
     Column("seq", _NUMBER, primary_key=True, autoincrement=False),
     Column("worker_id", _LONG, nullable=False),
     Column("document", _LONG, nullable=False),
+    **TABLE_OPTIONS,
 )
 
 #: Single values: ``resources`` (totals that were edited), ``paused``, ``imported`` (luigid's state file), and
@@ -67,6 +73,7 @@ values = Table(
     metadata,
     Column("name", String(40), primary_key=True),
     Column("document", _LONG, nullable=False),
+    **TABLE_OPTIONS,
 )
 
 #: One row, ``id`` 1: which instance leads.
@@ -81,4 +88,5 @@ leases = Table(
     #: Names the instance that leads, "" for none, and says where people and workers find it.
     Column("holder", String(200), nullable=False),
     Column("address", _LONG, nullable=False),
+    **TABLE_OPTIONS,
 )

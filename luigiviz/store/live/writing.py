@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from sqlalchemy import Delete, Insert, Table, bindparam, delete
@@ -16,6 +17,10 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from luigiviz.store.live import schema
 from luigiviz.store.live.codec import for_column, number_for_column, write_document, write_text
+from luigiviz.store.mysql import DIALECTS
+
+#: Rows that are sent at once.
+_AT_ONCE = 5_000
 
 Document = Mapping[str, Any]
 Row = dict[str, Any]
@@ -49,11 +54,13 @@ class _Statement:
 
     def run(self, cursor: DBAPICursor, rows: Iterable[Row]) -> None:
         """Run it for each of some rows."""
-        parameters = [self._arrange(row) for row in rows]
-        if len(parameters) == 1:
-            cursor.execute(self._sql, parameters[0])
-        elif parameters:
-            cursor.executemany(self._sql, parameters)
+        left = map(self._arrange, rows)
+        # A database that hears nothing for long in the middle of a transaction ends it.
+        while parameters := list(islice(left, _AT_ONCE)):
+            if len(parameters) == 1:
+                cursor.execute(self._sql, parameters[0])
+            else:
+                cursor.executemany(self._sql, parameters)
 
 
 class Writer:
@@ -145,7 +152,7 @@ def _upsert(table: Table, dialect: str) -> Insert:
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if column.name not in keys]
     # Each is imported where it is used: together they take a noticeable part of a start.
-    if dialect in ("mysql", "mariadb"):
+    if dialect in DIALECTS:
         from sqlalchemy.dialects import mysql
 
         onto = mysql.insert(table)
