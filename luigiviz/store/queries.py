@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, case, distinct, func, select
 from sqlalchemy.orm import Session, aliased
 
 from luigiviz.store.events import DONE, FAILED
+from luigiviz.store.mysql import exactly, is_any_of
 from luigiviz.store.recorder import local_time
 from luigiviz.store.runs import FamilyRuns, HistoryRun, RunFilter, RunPage, epoch, make_run
 from luigiviz.store.schema import TaskEvent, TaskParameter, TaskRecord
@@ -84,14 +85,14 @@ def find_families(session: Session) -> tuple[FamilyRuns, ...]:
     """Give all families that the history knows, by name."""
     rows = session.execute(
         select(
-            TaskRecord.name,
+            func.min(TaskRecord.name),
             func.count(distinct(TaskRecord.id)),
             func.count(case((TaskEvent.event_name == DONE, 1))),
             func.count(case((TaskEvent.event_name == FAILED, 1))),
             func.max(TaskEvent.ts),
         )
         .join(TaskEvent, TaskEvent.task_id == TaskRecord.id)
-        .group_by(TaskRecord.name)
+        .group_by(exactly(TaskRecord.name))
     ).all()
     families = (
         FamilyRuns(name or "", runs, done, failed, epoch(last) if last is not None else None)
@@ -124,17 +125,17 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
     if wanted.status is not None:
         conditions.append(TaskEvent.event_name == wanted.status)
     if wanted.family is not None:
-        conditions.append(TaskRecord.name.in_(_spellings(wanted.family, NAME_LENGTH)))
+        conditions.append(is_any_of(TaskRecord.name, _spellings(wanted.family, NAME_LENGTH)))
     if wanted.task_id is not None:
-        conditions.append(TaskRecord.task_id.in_(_spellings(wanted.task_id, TASK_ID_LENGTH)))
+        conditions.append(is_any_of(TaskRecord.task_id, _spellings(wanted.task_id, TASK_ID_LENGTH)))
     for name, value in (wanted.params or {}).items():
         parameter = aliased(TaskParameter)
         conditions.append(
             select(parameter.task_id)
             .where(
                 parameter.task_id == TaskRecord.id,
-                parameter.name == fit(name, NAME_LENGTH),
-                parameter.value == fit_value(value),
+                is_any_of(parameter.name, [fit(name, NAME_LENGTH)]),
+                is_any_of(parameter.value, [fit_value(value)]),
             )
             .exists()
         )
@@ -153,8 +154,8 @@ def _is_all(wanted: RunFilter) -> bool:
 def _latest_records(session: Session, task_ids: Sequence[str]) -> dict[str, int]:
     """Give the number of the latest record of each of these tasks."""
     rows = session.execute(
-        select(TaskRecord.task_id, func.max(TaskRecord.id))
+        select(func.min(TaskRecord.task_id), func.max(TaskRecord.id))
         .where(TaskRecord.task_id.in_(sorted(set(task_ids))))
-        .group_by(TaskRecord.task_id)
+        .group_by(exactly(TaskRecord.task_id))
     )
     return {task_id: number for task_id, number in rows if task_id is not None}

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from luigiviz.store.attempts import Attempt, continues
 from luigiviz.store.events import PENDING, RUNNING, HistoryEvent
+from luigiviz.store.mysql import exactly
 from luigiviz.store.schema import TaskEvent, TaskParameter, TaskRecord
 from luigiviz.store.text import HOST_LENGTH, NAME_LENGTH, TASK_ID_LENGTH, fit, fit_value
 
@@ -141,7 +142,7 @@ class Recorder:
             newest = (
                 select(func.max(TaskRecord.id).label("number"))
                 .where(TaskRecord.task_id.in_(ids[start : start + _CHUNK]))
-                .group_by(TaskRecord.task_id)
+                .group_by(exactly(TaskRecord.task_id))
                 .subquery()
             )
             events = (

@@ -4,13 +4,43 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import TIMESTAMP, Connection, Engine, ForeignKey, Integer, String, Text, inspect, text
+from sqlalchemy import (
+    TIMESTAMP,
+    Connection,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    inspect,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
 
+from luigiviz.store.mysql import DIALECTS, TABLE_OPTIONS
 from luigiviz.store.text import HOST_LENGTH, NAME_LENGTH, TASK_ID_LENGTH
 
 logger = logging.getLogger(__name__)
+
+
+class LocalTime(TypeDecorator[datetime]):
+    """Luigi's TIMESTAMP; that of MySQL has no fractions, ends in 2038, and lacks the hour that the server's zone skips."""
+
+    impl = TIMESTAMP
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type."""
+        if dialect.name not in DIALECTS:
+            return super().load_dialect_impl(dialect)
+        from sqlalchemy.dialects.mysql import DATETIME
+
+        return DATETIME(fsp=6)
 
 
 class HistoryBase(DeclarativeBase):
@@ -21,6 +51,7 @@ class TaskRecord(HistoryBase):
     """A run of a task: from its scheduling to its end."""
 
     __tablename__ = "tasks"
+    __table_args__ = TABLE_OPTIONS
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     task_id: Mapped[str | None] = mapped_column(String(TASK_ID_LENGTH), index=True)
@@ -32,6 +63,7 @@ class TaskParameter(HistoryBase):
     """A parameter of the task of a run."""
 
     __tablename__ = "task_parameters"
+    __table_args__ = TABLE_OPTIONS
 
     #: The number of the record, not the task's id.
     task_id: Mapped[int] = mapped_column(Integer, ForeignKey("tasks.id"), primary_key=True)
@@ -43,13 +75,14 @@ class TaskEvent(HistoryBase):
     """Something that happened in a run."""
 
     __tablename__ = "task_events"
+    __table_args__ = TABLE_OPTIONS
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     #: The number of the record, not the task's id.
     task_id: Mapped[int | None] = mapped_column(Integer, ForeignKey("tasks.id"), index=True)
     event_name: Mapped[str | None] = mapped_column(String(20))
     #: Local time without a zone: Luigi's choice, kept so that both can work on one database.
-    ts: Mapped[datetime] = mapped_column(TIMESTAMP, index=True)
+    ts: Mapped[datetime] = mapped_column(LocalTime, index=True)
 
 
 def open_schema(engine: Engine) -> None:

@@ -26,6 +26,8 @@ LINGER = 0.05
 #: Seconds between attempts while the database is away: doubled each time, from the first to the second.
 BACK_OFF = (0.1, 15.0)
 _CLOSING_DELAY = 0.2
+#: What MySQL says of a time that a TIMESTAMP, as in tables of Luigi's, cannot hold; its drivers call that no DataError.
+_NO_SUCH_TIME = 1292
 #: Seconds that a database gets to come back when it is already away at the moment of closing.
 _LAST_CHANCE = 0.5
 
@@ -243,7 +245,8 @@ class HistoryWriter:
 def _is_trouble(error: Exception) -> bool:
     """Tell whether the database is in trouble, which passes; otherwise it is the event that cannot be stored."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or not isinstance(error, (DataError, IntegrityError))
+        is_refusal = isinstance(error, (DataError, IntegrityError)) or _NO_SUCH_TIME in getattr(error.orig, "args", ())
+        return error.connection_invalidated or not is_refusal
     if isinstance(error, StatementError):  # a value that SQLAlchemy could not turn into the column's type
         return False
     return isinstance(error, (SQLAlchemyError, OSError))

@@ -65,6 +65,24 @@ def test_runs_are_found_by_a_task_id_with_any_characters(history: History) -> No
     assert run.family == "Fetch"
 
 
+def test_texts_that_differ_in_little_are_told_apart(open_history: OpenHistory) -> None:
+    history = open_history()
+    texts = ("Load", "load", "LOAD", "Load ", " Load", "Loäd", "Load\U0001f600", "Load\U0001f601")
+    for at, name in enumerate(texts):
+        write(history, event("RUNNING", NOON + at, name, name, {"p": name}), event("PENDING", NOON + at, name, name))
+    for name in texts:
+        (run,) = history.by_task_id(name).runs
+        assert (run.task_id, run.family, run.params, run.superseded) == (name, name, {"p": name}, False)
+        assert history.by_name(name).runs == history.by_params(name, {"p": name}).runs == (run,)
+    assert [(family.family, family.runs) for family in history.families()] == [(name, 1) for name in sorted(texts)]
+    history.close()
+    again = open_history()
+    for at, name in enumerate(texts):
+        write(again, event("DONE", NOON + 10, name, name, started=NOON + at))
+    assert {run.task_id: run.status for run in again.recent().runs} == dict.fromkeys(texts, "DONE")
+    assert again.recent().total == len(texts)
+
+
 def test_runs_are_found_by_all_of_the_given_parameters(history: History) -> None:
     assert history.by_params("etl.Load", {"kind": "even"}).total == 5
     assert [run.task_id for run in history.by_params("etl.Load", {"kind": "even", "n": 4}).runs] == ["Load_4"]
