@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class LocalTime(TypeDecorator[datetime]):
-    """Luigi's TIMESTAMP; that of MySQL has no fractions, ends in 2038, and lacks the hour that the server's zone skips."""
+    """Luigi's TIMESTAMP; that of MySQL has no fractions, ends in 2038, and lacks hours that the server's zone skips."""
 
     impl = TIMESTAMP
     cache_ok = True
