@@ -315,6 +315,20 @@ class TestLease:
         first.close()
         assert second.try_to_lead()
 
+    def test_a_leader_that_lost_its_database_for_a_while_need_not_wait_for_its_own_lease(
+        self, shared_url: str, open_store: OpenStore
+    ) -> None:
+        first = open_store(shared_url, lease_seconds=3600)
+        second = open_store(shared_url, lead=False, lease_seconds=3600)
+        before = first.epoch
+        assert not second.try_to_lead()
+        assert first.try_to_lead()
+        with pytest.raises(LostLeadershipError):
+            first.commit(changes(tasks=[task(1)]), before)
+        first.commit(changes(tasks=[task(2)]), first.epoch)
+        assert not second.try_to_lead()
+        assert [document["seq"] for document, _ in contents(first)["tasks"]] == [2]
+
     def test_of_many_that_try_at_once_one_leads(self, shared_url: str, open_store: OpenStore) -> None:
         stores = [open_store(shared_url, lead=False) for _ in range(6)]
         barrier = threading.Barrier(len(stores))
@@ -332,9 +346,9 @@ class TestLease:
         assert sorted(leading) == [False] * 5 + [True]
 
     def test_connections_that_were_cut_are_made_anew_and_leave_nothing_open(
-        self, postgres_url: str, open_store: OpenStore
+        self, shared_url: str, open_store: OpenStore
     ) -> None:
-        store = open_store(postgres_url)
+        store = open_store(shared_url)
         handles = []
         for seq in range(1, 5):
             store.commit(changes(tasks=[task(seq)]))

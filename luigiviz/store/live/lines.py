@@ -34,7 +34,8 @@ class Lines:
                 logger.debug("A connection has ended by itself: %s", error)
 
     def _add(self, connection: Any, _record: object) -> None:
-        fileno = getattr(connection, "fileno", None)
+        # PyMySQL's connections have no word of their own for it.
+        fileno = getattr(connection, "fileno", None) or getattr(getattr(connection, "_sock", None), "fileno", None)
         if fileno is not None:
             self._sockets[id(connection)] = socket.socket(fileno=os.dup(fileno()))
 

@@ -29,7 +29,6 @@ from luigiviz.store.live.lease import Fence, Lease, give_sign_of_life, read_leas
 from luigiviz.store.live.lines import Lines
 from luigiviz.store.live.opening import upgrade_schema
 from luigiviz.store.live.writing import Changes, Writer
-from luigiviz.store.mysql import DIALECTS
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +40,6 @@ _SQLITE = {"full": "FULL", "normal": "NORMAL", "relaxed": "NORMAL"}
 _LOG_PAGES = 20_000
 #: PostgreSQL's ``synchronous_commit``; without an entry the server's own setting holds.
 _POSTGRESQL = {"full": "on", "relaxed": "off"}
-#: Seconds for which MySQL lets a transaction wait for another one; PostgreSQL has no such limit, and with MySQL's own
-#: of 50 seconds a long commit could cost its instance the lead.
-_LOCK_PATIENCE = 3600
 
 #: Writing more tasks and dependencies than this may take longer than a lease lasts.
 _LONG = 5_000
@@ -125,7 +121,7 @@ class LiveStore:
         """Give up the lead, so that another instance need not wait, and close all connections."""
         if self._epoch is not None and self.is_shared:
             try:
-                with self._engine.begin() as connection:
+                with self._about_the_lead() as connection:
                     give_sign_of_life(connection, self._epoch, holder="")
             except (SQLAlchemyError, LostLeadershipError) as error:
                 logger.info("The lead could not be given up, others will take it in a while: %s", in_one_line(error))
@@ -152,10 +148,12 @@ class LiveStore:
             now = time.monotonic()
             if lease != self._seen:
                 self._seen, self._seen_since = lease, now
-            if lease is not None and lease.holder and now - self._seen_since < self.lease_seconds:
+            # Its own lease an instance need not wait for: what it may have left in a commit has another epoch.
+            is_led = lease is not None and lease.holder not in ("", self._holder)
+            if is_led and now - self._seen_since < self.lease_seconds:
                 return False
             # Another transaction: what one has read at its beginning must not count for what it changes.
-            with self._engine.begin() as connection:
+            with self._about_the_lead() as connection:
                 taken = take_lease(connection, lease, self._holder, self._address)
         if taken is None:
             return False
@@ -181,7 +179,7 @@ class LiveStore:
         """
         if not self.is_shared or self._epoch is None:
             return
-        with self._translated(), self._engine.begin() as connection:
+        with self._translated(), self._about_the_lead() as connection:
             give_sign_of_life(connection, self._epoch)
 
     def step_down(self) -> None:
@@ -206,11 +204,9 @@ class LiveStore:
             LiveStateRefusedError: It holds something that cannot be read.
         """
         with self._translated(), self._engine.connect() as connection:
-            if self.is_shared:
-                # What is read keeps nobody from anything, however long that takes.
-                connection.detach()
-                for statement in self._silence(0):
-                    connection.exec_driver_sql(statement)
+            # Who reads keeps nobody from anything, however long it takes.
+            for statement in self._limit_silence(0):
+                connection.exec_driver_sql(statement)
             yield LoadingState(connection)
 
     def commit(self, changes: Changes, epoch: int | None = None) -> None:
@@ -228,12 +224,15 @@ class LiveStore:
                 raise LostLeadershipError("this instance does not lead")
             if epoch is not None and epoch != self._epoch:
                 raise LostLeadershipError("the state has been loaded again meanwhile")
-            connection = self._connection
+            connection, first = self._connection, []
             if connection is None:
                 connection = self._connection = self._engine.raw_connection()
+                first = self._limit_silence(self.lease_seconds)
             self._is_long = len(changes.tasks) + sum(len(deps) for _, _, deps, _ in changes.edges) > _LONG
             try:
                 cursor = connection.cursor()
+                for statement in first:
+                    cursor.execute(statement)
                 if self._fence is not None:
                     self._fence.hold(cursor, self._epoch, renew=self._is_long)
                 self._writer.write(cursor, changes)
@@ -279,36 +278,39 @@ class LiveStore:
                 raise LiveStateUnavailableError(f"{self.describe()}: {self._cut_because}") from error
             raise diagnose(self._engine, error) from error
 
-    def _configure(self, connection: Any, _record: object) -> None:
-        kind = self._engine.dialect.name
-        statements = self._silence(self.lease_seconds)
-        if kind == "sqlite":
-            # No commit is to wait for the log to be taken over: ``tidy`` does it, on another thread.
-            statements += [
-                f"PRAGMA synchronous={_SQLITE[self._durability]}",
-                f"PRAGMA wal_autocheckpoint={_LOG_PAGES}",
-            ]
-        elif kind == "postgresql" and self._durability in _POSTGRESQL:
-            statements.append(f"SET synchronous_commit = {_POSTGRESQL[self._durability]}")
-        elif kind in DIALECTS:
-            statements.append(f"SET innodb_lock_wait_timeout = {_LOCK_PATIENCE}")
-        cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
-        cursor.close()
-        if not self._is_sqlite:
-            connection.commit()
+    @contextmanager
+    def _about_the_lead(self) -> Iterator[Connection]:
+        """Lend a connection in a transaction that changes the lease."""
+        with self._engine.begin() as connection:
+            for statement in self._limit_silence(self.lease_seconds):
+                connection.exec_driver_sql(statement)
+            yield connection
 
-    def _silence(self, seconds: float) -> list[str]:
-        """Return what ends transactions of which nothing is heard for so long; 0: nothing does.
+    def _limit_silence(self, seconds: float) -> list[str]:
+        """Return what has the server end a transaction in which it hears nothing for so long; 0: it waits.
 
-        A leader that falls asleep in the middle of a commit, or whose machine dies, would keep others from the lease.
+        Else a leader that falls asleep in the middle of a commit, or whose machine dies, keeps others from leading.
         """
         if self._engine.dialect.name == "postgresql":
             return [f"SET idle_in_transaction_session_timeout = {math.ceil(seconds * 1000)}"]
         if getattr(self._engine.dialect, "is_mariadb", False):
             return [f"SET idle_transaction_timeout = {math.ceil(seconds)}"]
         return []  # MySQL has no such thing
+
+    def _configure(self, connection: Any, _record: object) -> None:
+        if self._is_sqlite:
+            # No commit is to wait for the log to be taken over: ``tidy`` does it, on another thread.
+            statement = f"PRAGMA synchronous={_SQLITE[self._durability]}; PRAGMA wal_autocheckpoint={_LOG_PAGES}"
+        elif self._engine.dialect.name == "postgresql" and self._durability in _POSTGRESQL:
+            statement = f"SET synchronous_commit = {_POSTGRESQL[self._durability]}"
+        else:
+            return
+        cursor = connection.cursor()
+        for part in statement.split(";"):
+            cursor.execute(part)
+        cursor.close()
+        if not self._is_sqlite:
+            connection.commit()
 
 
 class LoadingState:
