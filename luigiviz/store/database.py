@@ -56,6 +56,8 @@ def open_engine(url: str) -> Engine:
         raise DatabaseUrlError(f"the driver for {parsed.drivername} is not installed: {error}") from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, parsed)
+    elif engine.driver == "pymysql":
+        event.listen(engine, "do_connect", _connect_by_pymysql)
     return engine
 
 
@@ -99,6 +101,13 @@ def _options(url: URL) -> dict[str, Any]:
     arguments = _ARGUMENTS.get(url.get_driver_name(), {})
     options["connect_args"] = {name: value for name, value in arguments.items() if name not in url.query}
     return options
+
+
+def _connect_by_pymysql(dialect: Any, _record: object, args: Any, arguments: dict[str, Any]) -> Any:
+    """Connect; a server that takes the connection and then says nothing is not waited for as a statement's end is."""
+    connection = dialect.loaded_dbapi.connect(*args, **arguments | {"read_timeout": arguments["connect_timeout"]})
+    connection._read_timeout = arguments["read_timeout"]
+    return connection
 
 
 def _prepare_sqlite(engine: Engine, url: URL) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mariadb import MariaDBServer
 from tests.support.postgres import PostgresServer
 
 _HERE = Path(__file__).parent
@@ -17,6 +18,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _HERE in item.path.parents:
             item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture
+def own_mariadb(require_mariadb: Path) -> Iterator[MariaDBServer]:
+    """A MariaDB server of the test's own, as ``own_postgres``."""
+    server = MariaDBServer(require_mariadb, durable=True)
+    yield server
+    server.stop()
 
 
 @pytest.fixture

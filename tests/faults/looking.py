@@ -45,3 +45,10 @@ def load_copy(database: Path, scratch: Path) -> Scheduler:
 def wait_until_ready(server: ServerProcess) -> None:
     """Wait until a server serves workers."""
     wait_for(lambda: server.get("/readyz").status == 200, "the server to be ready", timeout=60)
+
+
+def check_log(server: ServerProcess, troubles: int) -> None:
+    """Check that a log tells of each trouble in a line or two, and of no mistake."""
+    assert "Traceback" not in server.output
+    errors = [line for line in server.output.splitlines() if "ERROR" in line]
+    assert len(errors) <= 2 * troubles, errors

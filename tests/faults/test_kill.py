@@ -37,6 +37,14 @@ def test_after_kill_9_a_state_in_postgresql_is_as_complete(
     kill_again_and_again(server_factory, postgres_url, tmp_path, KILLS // 5, lambda: load(postgres_url))
 
 
+@pytest.mark.mariadb
+def test_after_kill_9_a_state_in_mariadb_is_as_complete(
+    server_factory: ServerFactory, mariadb_url: str, tmp_path: Path
+) -> None:
+    kills = max(1, KILLS // 16)
+    kill_again_and_again(server_factory, mariadb_url, tmp_path, kills, lambda: load(mariadb_url))
+
+
 def kill_again_and_again(
     start: ServerFactory, url: str, folder: Path, kills: int, look: Callable[[], Scheduler]
 ) -> None:

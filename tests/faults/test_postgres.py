@@ -10,10 +10,9 @@ import pytest
 
 from tests.conftest import ServerFactory
 from tests.faults.load import Client, Load, finish
-from tests.faults.looking import CONFIG, load, wait_until_ready
+from tests.faults.looking import CONFIG, check_log, load, wait_until_ready
 from tests.faults.switch import Line
 from tests.support.postgres import PostgresServer
-from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.postgres
 
@@ -29,13 +28,6 @@ def url(own_postgres: PostgresServer) -> Iterator[str]:
 def clients() -> list[Client]:
     """Workers with work."""
     return [Client(f"w{n}", f"postgres {n}") for n in range(4)]
-
-
-def check_log(server: ServerProcess, troubles: int) -> None:
-    """Check that a log tells of each trouble in a line or two, and of no mistake."""
-    assert "Traceback" not in server.output
-    errors = [line for line in server.output.splitlines() if "ERROR" in line]
-    assert len(errors) <= 2 * troubles, errors
 
 
 def test_calls_are_refused_while_the_database_is_away_and_all_that_was_acknowledged_is_there_later(
