@@ -1,4 +1,4 @@
-"""Two servers on one PostgreSQL: one leads, the other stands by, and takes over."""
+"""Two servers on one database: one leads, the other stands by, and takes over."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ from tests.conftest import ServerFactory
 from tests.e2e.harness import SMILE, Pipeline, Worker
 from tests.faults.rpc import Connection, RefusedError
 from tests.faults.switch import Switch
+from tests.faults.test_kill import KILLS
+from tests.store.conftest import SERVERS, url_of
 from tests.support.polling import wait_for
 from tests.support.server import ServerProcess
 
-pytestmark = [pytest.mark.postgres, pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 LEASE_SECONDS = 2
+#: `make torture` tries all of it on MariaDB, too.
+_SERVERS = SERVERS if KILLS > 50 else SERVERS[:1]
 
 
 class Pair:
@@ -78,10 +82,16 @@ def a_pair(start: ServerFactory, url: str, folder: Path, lease_seconds: float = 
         pair.end()
 
 
+@pytest.fixture(params=_SERVERS)
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database that several servers can share."""
+    return url_of(request.param, request, tmp_path)
+
+
 @pytest.fixture
-def pair(server_factory: ServerFactory, postgres_url: str, tmp_path: Path) -> Iterator[Pair]:
+def pair(server_factory: ServerFactory, shared_url: str, tmp_path: Path) -> Iterator[Pair]:
     """A pair that replaces its leader soon; the first server leads."""
-    with a_pair(server_factory, postgres_url, tmp_path / "work") as pair:
+    with a_pair(server_factory, shared_url, tmp_path / "work") as pair:
         yield pair
 
 
@@ -161,9 +171,9 @@ def test_a_leader_that_was_asleep_cannot_write_and_stands_by(pair: Pair) -> None
 
 
 def test_a_leader_that_stops_in_order_hands_over_at_once(
-    server_factory: ServerFactory, postgres_url: str, tmp_path: Path
+    server_factory: ServerFactory, shared_url: str, tmp_path: Path
 ) -> None:
-    with a_pair(server_factory, postgres_url, tmp_path / "work", lease_seconds=600) as pair:
+    with a_pair(server_factory, shared_url, tmp_path / "work", lease_seconds=600) as pair:
         first, second = pair.servers
         first.rpc("add_task", worker="w", task_id="a", family="A")
         assert first.stop() == 0
@@ -173,13 +183,13 @@ def test_a_leader_that_stops_in_order_hands_over_at_once(
 
 
 def test_luigids_state_is_imported_once_however_long_that_takes(
-    server_factory: ServerFactory, postgres_url: str, tmp_path: Path
+    server_factory: ServerFactory, shared_url: str, tmp_path: Path
 ) -> None:
     state = tmp_path / "luigid.pickle"
     number = 40_000
     write_luigids_state(state, number)
     # Reading the file and writing it to the database take several times as long as a lease lasts.
-    env = {"LUIGIVIZ_LEASE_SECONDS": "1", "LUIGIVIZ_DATABASE_URL": postgres_url}
+    env = {"LUIGIVIZ_LEASE_SECONDS": "1", "LUIGIVIZ_DATABASE_URL": shared_url}
     config = f"[scheduler]\nstate_path = {state}\n"
     with ThreadPoolExecutor() as both:
         starts = [both.submit(server_factory, config, env=env, folder=tmp_path / name) for name in ("one", "other")]

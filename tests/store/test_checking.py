@@ -18,6 +18,9 @@ from luigiviz.store.errors import LiveStateRefusedError
 from luigiviz.store.live.livestore import LiveStore
 from tests.store.conftest import KINDS, url_of
 
+#: What is done with rows once they are read needs no third database.
+ON_SOME = pytest.mark.parametrize("url", KINDS[:2], indirect=True)
+
 
 def make_state(url: str, tasks: int = 30) -> None:
     """Write a state as a server does."""
@@ -83,6 +86,7 @@ def test_a_state_that_a_server_wrote_is_in_order(url: str) -> None:
     assert findings.values["resources"]["edits"] == {"db": [7, 2]}
 
 
+@ON_SOME
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
@@ -108,6 +112,7 @@ def test_a_row_that_is_wrong_is_named(url: str, statement: str, words: str) -> N
     assert words in problems(url)
 
 
+@ON_SOME
 @pytest.mark.parametrize(
     ("table", "changes", "words"),
     [
