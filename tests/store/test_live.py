@@ -191,6 +191,16 @@ class TestWhatIsWritten:
         assert contents(store)["tasks"] == [(task(1), ())]
 
 
+@pytest.mark.mariadb
+def test_a_mariadb_that_is_less_durable_than_it_should_be_is_told_of(
+    mariadb_url: str, open_store: OpenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_store(mariadb_url, durability="normal")
+    assert "innodb_flush" not in caplog.text
+    open_store(mariadb_url, durability="full", lead=False)
+    assert "runs with innodb_flush_log_at_trx_commit=0: it has to be 1" in caplog.text
+
+
 class TestSqlite:
     def test_durability_decides_whether_the_system_is_asked_to_write(
         self, tmp_path: Path, open_store: OpenStore

@@ -29,6 +29,7 @@ from luigiviz.store.live.lease import Fence, Lease, give_sign_of_life, read_leas
 from luigiviz.store.live.lines import Lines
 from luigiviz.store.live.opening import upgrade_schema
 from luigiviz.store.live.writing import Changes, Writer
+from luigiviz.store.mysql import DIALECTS
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +117,8 @@ class LiveStore:
             if file.exists() and not os.access(file, os.R_OK | os.W_OK):
                 raise LiveStateRefusedError(f"{file} has to be readable and writable for the user who runs luigiviz")
         upgrade_schema(self._engine)
+        if self._durability == "full" and self._engine.dialect.name in DIALECTS:
+            self._warn_of_the_servers_durability()
 
     def close(self) -> None:
         """Give up the lead, so that another instance need not wait, and close all connections."""
@@ -262,6 +265,14 @@ class LiveStore:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     # Inside
+
+    def _warn_of_the_servers_durability(self) -> None:
+        """Say that MySQL does not wait for the disk, if so: one connection cannot ask it to."""
+        name = "innodb_flush_log_at_trx_commit"
+        with self._translated(), self._engine.connect() as connection:
+            flushes = connection.exec_driver_sql(f"SELECT @@{name}").scalar()
+        if flushes != 1:
+            logger.warning("durability is full, but %s runs with %s=%s: it has to be 1", self.describe(), name, flushes)
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
