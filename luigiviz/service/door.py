@@ -123,6 +123,8 @@ class Service:
         self._scheduler: Scheduler | None = None
         self._commits: Commits | None = None
         self._status = Status(Phase.STARTING, "The scheduler is starting.")
+        #: Whether another instance may lead although this one serves; the keeper knows.
+        self.is_in_doubt: Callable[[], bool] = lambda: False
         #: Set when a scheduler was lost: its changes could not be written.
         self.lost = threading.Event()
         self._serves = threading.Event()
@@ -148,6 +150,20 @@ class Service:
     def status(self) -> Status:
         """Return whether workers can be served and, if not, why."""
         return self._status
+
+    def check_ready(self) -> None:
+        """Take the lock that a call takes, and see that the lead is not in doubt.
+
+        An instance that was asleep believes that it leads until its database says otherwise. A load balancer must not
+        send it anything meanwhile.
+
+        Raises:
+            NotServingError: Workers cannot be served, or another instance may lead by now.
+        """
+        with self._lock:
+            self._current()
+        if self.is_in_doubt():
+            raise NotServingError(Status(Phase.STANDBY, "It is not known whether this instance leads still."))
 
     def wait_until_serving(self, timeout: float) -> bool:
         """Wait until workers can be served; tell whether they can."""

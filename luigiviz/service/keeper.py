@@ -63,6 +63,7 @@ class Keeper:
         self._is_open = False
         self._last_trouble = ""
         self._leadership = Leadership(store)
+        service.is_in_doubt = self._leadership.is_in_doubt
 
     def open(self) -> None:
         """Open the database, so that what only people can mend is said at once.

@@ -16,7 +16,7 @@ _LOOKS = 8
 
 
 class Leadership:
-    """What one instance knows of its lead. To be used by one thread at a time."""
+    """What one instance knows of its lead. To be used by one thread at a time, but for ``is_in_doubt``."""
 
     def __init__(self, store: LiveStore) -> None:
         """Lead nothing yet."""
@@ -34,6 +34,10 @@ class Leadership:
         if leads:
             self._until = asked + self._store.lease_seconds
         return leads
+
+    def is_in_doubt(self) -> bool:
+        """Whether another instance may lead by now, as after a sleep; ``keep`` finds out."""
+        return self._store.is_shared and time.monotonic() > self._until
 
     def keep(self) -> None:
         """Give a sign of life when it is due.

@@ -18,9 +18,9 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """Answer whether this instance serves workers, by taking the lock that a call takes."""
+    """Answer whether this instance serves workers."""
     try:
-        get_service().overview()
+        get_service().check_ready()
     except NotServingError as error:
         headers = {"Retry-After": str(error.retry_after)}
         return Response(f"{error}\n", 503, headers, content_type="text/plain; charset=utf-8")

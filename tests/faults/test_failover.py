@@ -151,17 +151,29 @@ def test_a_leader_that_was_asleep_cannot_write_and_stands_by(pair: Pair) -> None
         except RefusedError as refusal:
             refusals.append(refusal)
 
+    health: list[int] = []
+
+    def check_health() -> None:
+        health.append(first.get("/readyz").status)
+
     os.kill(first.process.pid, signal.SIGSTOP)
     try:
         # The system takes the connection; the server sees it when it wakes up, and believes that it leads.
         sleeping_call = threading.Thread(target=pause)
         sleeping_call.start()
+        # As a load balancer that asked meanwhile: it must not be sent anything.
+        checks = [threading.Thread(target=check_health) for _ in range(20)]
+        for check in checks:
+            check.start()
         pair.pipeline.wait_for_starts(10)
         assert second.get("/readyz").status == 200
     finally:
         os.kill(first.process.pid, signal.SIGCONT)
     sleeping_call.join(timeout=30)
     assert [refusal.code for refusal in refusals] == ["standby"]
+    for check in checks:
+        check.join(timeout=30)
+    assert health == [503] * 20
     assert second.rpc("is_paused") == {"paused": False}
     wait_for(lambda: "http://luigi-2.example" in first.get("/readyz").text, "the first server to stand by")
     check_stands_by(first, "http://luigi-2.example")
