@@ -158,7 +158,9 @@ def serve(
             while not stop.is_set():
                 wasyncore.loop(timeout=1.0, use_poll=True, map=sockets, count=1)
             logger.info("Stopping")
-            server.accepting = False
+            # Not server.close(), which also closes the pipe by which threads say that they have an answer. Who connects
+            # from now on is refused, and may ask elsewhere, instead of waiting for an answer that never comes.
+            wasyncore.dispatcher.close(server)
             server.task_dispatcher.shutdown(cancel_pending=True, timeout=_FINISH_SECONDS)
             _send_rest(server, sockets)
     finally:

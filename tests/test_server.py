@@ -13,6 +13,7 @@ import pytest
 
 from luigiviz.config import Settings
 from luigiviz.server import ListenError, describe, is_open_to_all, open_socket, serve
+from tests.support.polling import wait_for
 
 
 def test_an_empty_address_listens_for_ipv4_on_all_interfaces() -> None:
@@ -44,20 +45,22 @@ def test_a_file_in_the_place_of_a_unix_socket_is_left_alone(tmp_path: Path) -> N
     assert file.read_text() == "precious"
 
 
-def test_a_request_that_is_being_worked_on_is_answered_before_the_end() -> None:
+def test_a_request_that_is_being_worked_on_is_answered_before_the_end_and_nobody_else_is_let_in() -> None:
     listener = open_socket(Settings(address="127.0.0.1", port=0))
+    url, place = describe(listener), listener.getsockname()
     stop, arrived = threading.Event(), threading.Event()
 
     def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         arrived.set()
         assert stop.wait(30)
+        wait_for(lambda: is_refused(place), "connections to be refused")
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"x" * 3_000_000]
 
     answers: list[bytes] = []
 
     def ask() -> None:
-        with urllib.request.urlopen(describe(listener), timeout=60) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             answers.append(answer.read())
 
     def end() -> None:
@@ -74,3 +77,12 @@ def test_a_request_that_is_being_worked_on_is_answered_before_the_end() -> None:
     for thread in threads:
         thread.join()
     assert len(answers[0]) == 3_000_000
+
+
+def is_refused(place: tuple[str, int]) -> bool:
+    """Whether nobody listens there."""
+    try:
+        socket.create_connection(place).close()
+    except ConnectionRefusedError:
+        return True
+    return False
