@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from waitress.adjustments import Adjustments
 
 from luigiviz.cli import main
 from luigiviz.store.history import History
+from tests.faults.balancer import documented_balancer
 from tests.store.conftest import NOON, event, history_url, open_history, open_history_at, write
+from tests.support.requirements import find_haproxy, find_nginx
 
 __all__ = ["history_url", "open_history", "open_history_at"]
 
@@ -54,6 +57,29 @@ def test_waitress_takes_the_options_that_are_named() -> None:
     options, (application,) = Adjustments.parse_args([*extra, *shlex.split(command)])
     assert options["call"]
     assert application == "luigiviz:create_app"
+
+
+def test_haproxy_takes_its_configuration_without_a_warning(tmp_path: Path) -> None:
+    haproxy = find_haproxy() or pytest.skip("HAProxy is not installed")
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(documented_balancer(["127.0.0.1:8082", "127.0.0.1:8083"], bind=":8082"))
+    done = subprocess.run([haproxy, "-c", "-f", file], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr, done.stderr
+
+
+def test_nginx_takes_its_configuration_without_a_warning(tmp_path: Path) -> None:
+    nginx = find_nginx() or pytest.skip("nginx is not installed")
+    paths = "".join(f"{what}_temp_path {tmp_path};" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (location,) = _blocks("nginx")
+    file = tmp_path / "nginx.conf"
+    file.write_text(
+        f"pid {tmp_path}/pid; error_log stderr; events {{}}\n"
+        f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:8080; {location} }} }}"
+    )
+    done = subprocess.run([nginx, "-t", "-p", tmp_path, "-c", file], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr, done.stderr
 
 
 def test_alerts_ask_for_series_that_exist() -> None:

@@ -7,21 +7,23 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import luigi.scheduler
 import pytest
 
 from tests.conftest import ServerFactory
 from tests.e2e.harness import SMILE, Pipeline, Worker
+from tests.faults.balancer import Balancer
 from tests.faults.rpc import Connection, RefusedError
 from tests.faults.switch import Switch
 from tests.faults.test_kill import KILLS
 from tests.store.conftest import SERVERS, url_of
 from tests.support.polling import wait_for
+from tests.support.requirements import find_haproxy
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.e2e
@@ -31,27 +33,40 @@ LEASE_SECONDS = 2
 _SERVERS = SERVERS if KILLS > 50 else SERVERS[:1]
 
 
+class Front(Protocol):
+    """What stands before the servers and finds the one that leads."""
+
+    url: str
+
+    def close(self) -> None:
+        """End it."""
+
+
 class Pair:
     """Two servers on one database, a switch before them, and a pipeline of Luigi that talks to the switch."""
 
-    def __init__(self, start: ServerFactory, url: str, folder: Path, lease_seconds: float) -> None:
+    def __init__(
+        self, start: ServerFactory, url: str, folder: Path, lease_seconds: float, switch: Callable[[list[int]], Front]
+    ) -> None:
         self._start = start
         self._url = url
         self._lease_seconds = lease_seconds
         self.servers = [self.start(number) for number in (1, 2)]
-        self.switch = Switch([server.port for server in self.servers])
+        self.switch = switch([server.port for server in self.servers])
         # All that a pipeline needs of a server to begin with is its URL.
         self.pipeline = Pipeline(cast(ServerProcess, self.switch), folder)
         config = folder / "luigi.cfg"
         config.write_text(config.read_text().replace("[core]", "[core]\nrpc-retry-attempts = 100"))
 
-    def start(self, number: int) -> ServerProcess:
+    def start(self, number: int, port: int = 0) -> ServerProcess:
         """Start a server, which leads if nobody does."""
         env = {
             "LUIGIVIZ_LEASE_SECONDS": str(self._lease_seconds),
             "LUIGIVIZ_PUBLIC_URL": f"http://luigi-{number}.example",
         }
-        server = self._start("[scheduler]\npause_enabled = true\n", args=["--database-url", self._url], env=env)
+        server = self._start(
+            "[scheduler]\npause_enabled = true\n", args=["--database-url", self._url], env=env, port=port
+        )
         wait_for(
             lambda: "leads" in server.get("/readyz").text or server.get("/readyz").status == 200, "a settled start"
         )
@@ -73,9 +88,15 @@ class Pair:
 
 
 @contextlib.contextmanager
-def a_pair(start: ServerFactory, url: str, folder: Path, lease_seconds: float = LEASE_SECONDS) -> Iterator[Pair]:
+def a_pair(
+    start: ServerFactory,
+    url: str,
+    folder: Path,
+    lease_seconds: float = LEASE_SECONDS,
+    switch: Callable[[list[int]], Front] = Switch,
+) -> Iterator[Pair]:
     """Lend a pair."""
-    pair = Pair(start, url, folder, lease_seconds)
+    pair = Pair(start, url, folder, lease_seconds, switch)
     try:
         yield pair
     finally:
@@ -230,6 +251,24 @@ def write_luigids_state(file: Path, number: int) -> None:
     for n in range(number):
         scheduler.add_task(worker=f"w{n % 20}", task_id=f"Task_{n}", family="Task", params={"n": str(n)})
     scheduler.dump()
+
+
+@pytest.mark.skipif(find_haproxy() is None, reason="HAProxy is not installed")
+def test_behind_the_documented_haproxy_no_task_is_lost_or_run_twice(
+    server_factory: ServerFactory, postgres_url: str, tmp_path: Path
+) -> None:
+    with a_pair(server_factory, postgres_url, tmp_path / "work", switch=Balancer) as pair:
+        first, second = pair.servers
+        workers = [pair.work("--workers", "2", "--worker-keep-alive") for _ in range(2)]
+        pair.pipeline.wait_for_starts(4)
+        assert first.stop() == 0
+        pair.pipeline.wait_for_starts(10)
+        third = pair.start(3, port=first.port)
+        check_stands_by(third, "http://luigi-2.example")
+        second.kill()
+        for worker in workers:
+            worker.wait()
+        check_runs(pair, third)
 
 
 def test_leaders_that_are_killed_one_after_the_other_lose_nothing(pair: Pair) -> None:

@@ -38,6 +38,16 @@ def find_mariadb() -> Path | None:
     return server.parent if server and all(map(_which, tools)) else None
 
 
+def find_haproxy() -> Path | None:
+    """Where HAProxy is, or None; no test may need it to pass."""
+    return _which("haproxy") or _which("/usr/sbin/haproxy")
+
+
+def find_nginx() -> Path | None:
+    """Where nginx is, or None; no test may need it to pass."""
+    return _which("nginx") or _which("/usr/sbin/nginx")
+
+
 def require(found: Path | None, what: str, package: str) -> Path:
     """Give back ``found``; if it is None, skip the test, or fail it where CI=true."""
     if found is not None:
