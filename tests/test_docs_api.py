@@ -99,9 +99,10 @@ def test_the_examples_work_as_they_stand(server_factory: ServerFactory) -> None:
 
     def output_of(command: str) -> str:
         assert command.startswith("curl -s ")
-        local = command.replace("http://localhost:8082", server.url)
+        local = command.replace("http://localhost:8082", server.url).replace("curl -s ", "curl -sS ", 1)
         done = subprocess.run(["bash", "-c", local], capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        told = f"{local}\n{done.stderr}the server's exit status: {server.process.poll()}, its output:\n{server.output}"
+        assert done.returncode == 0, told
         return done.stdout.strip().replace("\r", "")
 
     examples = list(_examples())
