@@ -9,7 +9,7 @@ ARGS ?=
 KILLS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test screenshots lint format bench e2e fuzz torture lock clean
+.PHONY: help setup run demo test screenshots lint format bench bench-engine e2e fuzz torture proxies lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ fuzz: $(STAMPS)/dev ## compare the engine with Luigi's scheduler over ten millio
 
 torture: $(STAMPS)/dev ## all tests of faults, with a thousand crashes under load (KILLS=100)
 	LUIGIVIZ_TEST_KILLS=$(KILLS) LUIGIVIZ_TEST_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest tests/faults $(ARGS)
+
+proxies: $(STAMPS)/dev ## try HAProxy and nginx, which have to be installed, as docs/operations.md sets them up
+	$(BIN)/python -m pytest -m proxies $(ARGS)
 
 lock: ## remake constraints.txt from the newest releases that pyproject.toml allows
 	@PYTHON="$(PYTHON)" scripts/lock

@@ -10,7 +10,15 @@ import pytest
 
 from tests.support.mariadb import MariaDBServer
 from tests.support.postgres import PostgresServer
-from tests.support.requirements import find_chromium, find_dot, find_mariadb, find_postgres, require
+from tests.support.requirements import (
+    find_chromium,
+    find_dot,
+    find_haproxy,
+    find_mariadb,
+    find_nginx,
+    find_postgres,
+    require,
+)
 from tests.support.server import ServerProcess
 
 if TYPE_CHECKING:
@@ -43,6 +51,18 @@ def require_dot() -> Path:
 def require_chromium() -> Path:
     """A Chromium, for tests that look at pages."""
     return require(find_chromium(), "Chromium", "chromium")
+
+
+@pytest.fixture(scope="session")
+def require_haproxy() -> Path:
+    """HAProxy, for tests of `make proxies`: as a package it may start a service, so it is left to people."""
+    return require(find_haproxy(), "HAProxy", "haproxy", "install it for `make proxies`")
+
+
+@pytest.fixture(scope="session")
+def require_nginx() -> Path:
+    """nginx, as ``require_haproxy``."""
+    return require(find_nginx(), "nginx", "nginx-light", "install it for `make proxies`")
 
 
 @pytest.fixture(scope="session")

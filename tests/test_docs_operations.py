@@ -17,7 +17,6 @@ from luigiviz.cli import main
 from luigiviz.store.history import History
 from tests.faults.balancer import documented_balancer
 from tests.store.conftest import NOON, event, history_url, open_history, open_history_at, write
-from tests.support.requirements import find_haproxy, find_nginx
 
 __all__ = ["history_url", "open_history", "open_history_at"]
 
@@ -59,17 +58,17 @@ def test_waitress_takes_the_options_that_are_named() -> None:
     assert application == "luigiviz:create_app"
 
 
-def test_haproxy_takes_its_configuration_without_a_warning(tmp_path: Path) -> None:
-    haproxy = find_haproxy() or pytest.skip("HAProxy is not installed")
+@pytest.mark.proxies
+def test_haproxy_takes_its_configuration_without_a_warning(tmp_path: Path, require_haproxy: Path) -> None:
     file = tmp_path / "haproxy.cfg"
     file.write_text(documented_balancer(["127.0.0.1:8082", "127.0.0.1:8083"], bind=":8082"))
-    done = subprocess.run([haproxy, "-c", "-f", file], capture_output=True, text=True)
+    done = subprocess.run([require_haproxy, "-c", "-f", file], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr, done.stderr
 
 
-def test_nginx_takes_its_configuration_without_a_warning(tmp_path: Path) -> None:
-    nginx = find_nginx() or pytest.skip("nginx is not installed")
+@pytest.mark.proxies
+def test_nginx_takes_its_configuration_without_a_warning(tmp_path: Path, require_nginx: Path) -> None:
     paths = "".join(f"{what}_temp_path {tmp_path};" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (location,) = _blocks("nginx")
     file = tmp_path / "nginx.conf"
@@ -77,7 +76,7 @@ def test_nginx_takes_its_configuration_without_a_warning(tmp_path: Path) -> None
         f"pid {tmp_path}/pid; error_log stderr; events {{}}\n"
         f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:8080; {location} }} }}"
     )
-    done = subprocess.run([nginx, "-t", "-p", tmp_path, "-c", file], capture_output=True, text=True)
+    done = subprocess.run([require_nginx, "-t", "-p", tmp_path, "-c", file], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "[warn]" not in done.stderr, done.stderr
 

@@ -23,7 +23,6 @@ from tests.faults.switch import Switch
 from tests.faults.test_kill import KILLS
 from tests.store.conftest import SERVERS, url_of
 from tests.support.polling import wait_for
-from tests.support.requirements import find_haproxy
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.e2e
@@ -253,7 +252,8 @@ def write_luigids_state(file: Path, number: int) -> None:
     scheduler.dump()
 
 
-@pytest.mark.skipif(find_haproxy() is None, reason="HAProxy is not installed")
+@pytest.mark.proxies
+@pytest.mark.usefixtures("require_haproxy")
 def test_behind_the_documented_haproxy_no_task_is_lost_or_run_twice(
     server_factory: ServerFactory, postgres_url: str, tmp_path: Path
 ) -> None:

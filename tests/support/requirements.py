@@ -39,20 +39,20 @@ def find_mariadb() -> Path | None:
 
 
 def find_haproxy() -> Path | None:
-    """Where HAProxy is, or None; no test may need it to pass."""
+    """Where HAProxy is, or None; for `make proxies` only."""
     return _which("haproxy") or _which("/usr/sbin/haproxy")
 
 
 def find_nginx() -> Path | None:
-    """Where nginx is, or None; no test may need it to pass."""
+    """Where nginx is, or None; for `make proxies` only."""
     return _which("nginx") or _which("/usr/sbin/nginx")
 
 
-def require(found: Path | None, what: str, package: str) -> Path:
+def require(found: Path | None, what: str, package: str, hint: str = "`make setup` installs it where it may") -> Path:
     """Give back ``found``; if it is None, skip the test, or fail it where CI=true."""
     if found is not None:
         return found
-    message = f"{what} is not installed (Debian package: {package}); `make setup` installs it where it may"
+    message = f"{what} is not installed (Debian package: {package}); {hint}"
     if os.environ.get("CI") == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
