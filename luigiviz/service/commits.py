@@ -97,7 +97,8 @@ class Commits:
     @contextmanager
     def _taking_turns(self) -> Iterator[None]:
         """Let one commit after the other; one that a sleeping database keeps is broken off."""
-        seconds = _ANSWERS_IN * self._store.lease_seconds
+        # Longer than a commit may take that fails and is tried again.
+        seconds = max(_ANSWERS_IN * self._store.lease_seconds, 2 * self._patience)
         if not self._turn.acquire(timeout=seconds):
             self._store.break_off(f"no answer for {seconds:.0f} s")
             self._turn.acquire()

@@ -61,7 +61,7 @@ def test_calls_are_refused_while_the_database_is_asleep_and_all_that_was_acknowl
         running.join()
         assert server.get("/healthz").status == 200
         assert server.get("/readyz").status == 503
-        assert "no answer for 2 s" in server.get("/tasks").text
+        assert "no answer for 6 s" in server.get("/tasks").text
     wait_until_ready(server)
     found = load(url)
     for client in clients:
