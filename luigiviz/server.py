@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waitress import create_server, wasyncore
+from waitress.channel import HTTPChannel
 
 from luigiviz.config import Settings
 
@@ -122,6 +123,32 @@ def is_open_to_all(listener: socket.socket) -> bool:
     return not (host.startswith("127.") or host == "::1")
 
 
+class Channel(HTTPChannel):
+    """A connection that the main thread leaves alone while another thread sends an answer over it.
+
+    Waitress' own has the main thread try to send as well: it finds the other one at it, again and again, as fast as it
+    can, and so keeps that very thread from going on. With four busy clients most of the server's time went into it.
+    """
+
+    _sends = False
+
+    def write_soon(self, data: Any) -> Any:
+        """Send, from a thread that answers; what cannot be sent yet is left to the main thread."""
+        self._sends = True
+        try:
+            return super().write_soon(data)
+        finally:
+            self._sends = False
+            if self.total_outbufs_len:
+                self.server.pull_trigger()
+
+    def writable(self) -> Any:
+        """Whether the main thread has something to do; where very much is left, the other thread waits for it."""
+        if self._sends and self.total_outbufs_len <= self.adj.outbuf_high_watermark:
+            return False
+        return super().writable()
+
+
 def serve(
     app: WSGIApplication,
     settings: Settings,
@@ -147,6 +174,7 @@ def serve(
         clear_untrusted_proxy_headers=not settings.trusted_proxies,
         ident="luigiviz",
     )
+    server.channel_class = Channel
 
     def end() -> None:
         stop.set()
