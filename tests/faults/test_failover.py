@@ -218,7 +218,7 @@ def test_luigids_state_is_imported_once_however_long_that_takes(
     server_factory: ServerFactory, shared_url: str, tmp_path: Path
 ) -> None:
     state = tmp_path / "luigid.pickle"
-    number = 40_000
+    number = 25_000
     write_luigids_state(state, number)
     # Reading the file and writing it to the database take several times as long as a lease lasts.
     env = {"LUIGIVIZ_LEASE_SECONDS": "1", "LUIGIVIZ_DATABASE_URL": shared_url}

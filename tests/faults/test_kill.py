@@ -34,7 +34,7 @@ def test_after_kill_9_every_acknowledged_call_is_there_and_no_call_is_half_there
 def test_after_kill_9_a_state_in_postgresql_is_as_complete(
     server_factory: ServerFactory, postgres_url: str, tmp_path: Path
 ) -> None:
-    kill_again_and_again(server_factory, postgres_url, tmp_path, KILLS // 5, lambda: load(postgres_url))
+    kill_again_and_again(server_factory, postgres_url, tmp_path, max(1, KILLS // 10), lambda: load(postgres_url))
 
 
 @pytest.mark.mariadb

@@ -90,7 +90,7 @@ def test_connections_that_the_database_ends_again_and_again_lose_nothing(
     server = server_factory(CONFIG, args=["--database-url", url])
     ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname NOT IN ('postgres')"
     with psycopg.connect(host=str(own_postgres.folder), user="luigiviz", dbname="postgres", autocommit=True) as other:
-        for _ in range(6):
+        for _ in range(3):
             running = Load(clients, server.port)
             for _ in range(15):
                 if running.has_stopped:
@@ -118,7 +118,7 @@ def test_a_line_that_is_cut_in_the_middle_of_commits_loses_nothing(
     name = url.partition("@/")[2].partition("?")[0]
     through_line = f"postgresql+psycopg://luigiviz@127.0.0.1:{line.port}/{name}"
     server = server_factory(CONFIG, args=["--database-url", through_line])
-    for _ in range(6):
+    for _ in range(3):
         running = Load(clients, server.port)
         for _ in range(15):
             if running.has_stopped:
