@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.load import Client
 from tests.support.mariadb import MariaDBServer
 from tests.support.postgres import PostgresServer
 
@@ -34,3 +35,9 @@ def own_postgres(require_postgres: Path) -> Iterator[PostgresServer]:
     server = PostgresServer(require_postgres, durable=True)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def clients() -> list[Client]:
+    """Workers with work."""
+    return [Client(f"w{n}", f"work {n}") for n in range(4)]

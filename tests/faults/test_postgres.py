@@ -1,4 +1,4 @@
-"""PostgreSQL goes away and comes back, or loses connections in the middle of commits."""
+"""PostgreSQL is away at the start, or loses connections in the middle of commits."""
 
 from __future__ import annotations
 
@@ -22,53 +22,6 @@ def url(own_postgres: PostgresServer) -> Iterator[str]:
     """The test's database."""
     with own_postgres.database() as url:
         yield url
-
-
-@pytest.fixture
-def clients() -> list[Client]:
-    """Workers with work."""
-    return [Client(f"w{n}", f"postgres {n}") for n in range(4)]
-
-
-def test_calls_are_refused_while_the_database_is_away_and_all_that_was_acknowledged_is_there_later(
-    own_postgres: PostgresServer, url: str, server_factory: ServerFactory, clients: list[Client]
-) -> None:
-    server = server_factory(CONFIG, args=["--database-url", url])
-    for number, how in enumerate(("fast", "immediate"), start=1):
-        running = Load(clients, server.port)
-        running.wait_for_answers(200)
-        own_postgres.halt(how)
-        running.join()
-        assert server.get("/healthz").status == 200
-        assert server.get("/readyz").status == 503
-        own_postgres.start()
-        wait_until_ready(server)
-        found = load(url)
-        for client in clients:
-            client.verify(found)
-        check_log(server, troubles=number)
-    assert any(client.refused for client in clients)
-    finish(clients, server.port)
-
-
-def test_calls_are_refused_while_the_database_is_asleep_and_all_that_was_acknowledged_is_there_later(
-    own_postgres: PostgresServer, url: str, server_factory: ServerFactory, clients: list[Client]
-) -> None:
-    server = server_factory(CONFIG, args=["--database-url", url], env={"LUIGIVIZ_LEASE_SECONDS": "1"})
-    running = Load(clients, server.port)
-    running.wait_for_answers(200)
-    with own_postgres.asleep():
-        running.join()
-        assert server.get("/healthz").status == 200
-        assert server.get("/readyz").status == 503
-        assert "no answer for 6 s" in server.get("/tasks").text
-    wait_until_ready(server)
-    found = load(url)
-    for client in clients:
-        client.verify(found)
-    check_log(server, troubles=1)
-    assert all(client.refused for client in clients)
-    finish(clients, server.port)
 
 
 def test_a_server_waits_for_a_database_that_is_away_when_it_starts(
