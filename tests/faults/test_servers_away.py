@@ -9,6 +9,7 @@ from tests.conftest import ServerFactory
 from tests.faults.load import Client, Load, finish
 from tests.faults.looking import CONFIG, check_log, load, wait_until_ready
 from tests.support.database import DatabaseServer
+from tests.support.server import ServerProcess
 
 
 @pytest.fixture(
@@ -21,6 +22,17 @@ def own_server(request: pytest.FixtureRequest) -> DatabaseServer:
     """A database server of the test's own, of each kind."""
     server: DatabaseServer = request.getfixturevalue(request.param)
     return server
+
+
+def check_that_nothing_is_lost(server: ServerProcess, url: str, clients: list[Client]) -> None:
+    """Check, once a server is back from one fault, that all that was acknowledged is there and goes on."""
+    wait_until_ready(server)
+    found = load(url)
+    for client in clients:
+        client.verify(found)
+    check_log(server, troubles=1)
+    finish(clients, server.port)
+    server.stop()
 
 
 @pytest.mark.parametrize("how", ["fast", "immediate"])
@@ -36,14 +48,8 @@ def test_calls_are_refused_while_the_database_is_away_and_all_that_was_acknowled
         assert server.get("/healthz").status == 200
         assert server.get("/readyz").status == 503
         own_server.start()
-        wait_until_ready(server)
-        found = load(url)
-        for client in clients:
-            client.verify(found)
-        check_log(server, troubles=1)
         assert any(client.refused for client in clients)
-        finish(clients, server.port)
-        server.stop()
+        check_that_nothing_is_lost(server, url, clients)
 
 
 def test_calls_are_refused_while_the_database_is_asleep_and_all_that_was_acknowledged_is_there_later(
@@ -60,11 +66,5 @@ def test_calls_are_refused_while_the_database_is_asleep_and_all_that_was_acknowl
             assert server.get("/healthz").status == 200
             assert server.get("/readyz").status == 503
             assert "no answer for 6 s" in server.get("/tasks").text
-        wait_until_ready(server)
-        found = load(url)
-        for client in clients:
-            client.verify(found)
-        check_log(server, troubles=1)
         assert all(client.refused for client in clients)
-        finish(clients, server.port)
-        server.stop()
+        check_that_nothing_is_lost(server, url, clients)
